@@ -1,0 +1,56 @@
+package event
+
+import (
+	"iter"
+
+	"github.com/fluent/fluent-bit-go/internal/msgp"
+)
+
+// Chunk is stored records of one tag: shared by every output, never written again.
+type Chunk struct {
+	ID   uint64 // unique in this process; the same in every attempt to deliver the chunk
+	Tag  string
+	Kind Kinds
+
+	data []byte
+	n    int
+}
+
+// NewChunk makes a chunk of checked bytes that hold n records (1 for signals other than logs).
+func NewChunk(id uint64, tag string, kind Kinds, data []byte, n int) *Chunk {
+	return &Chunk{ID: id, Tag: tag, Kind: max(kind, Logs), data: data, n: n}
+}
+
+// Bytes returns the encoded records, for reading only.
+func (c *Chunk) Bytes() []byte { return c.data }
+
+// Len returns the number of records, group markers not counted.
+func (c *Chunk) Len() int { return c.n }
+
+// Records walks the records of a chunk of logs; group markers are not shown. Several goroutines may walk
+// one chunk at the same time.
+func (c *Chunk) Records() iter.Seq[*Record] {
+	return func(yield func(*Record) bool) {
+		if c.Kind != Logs {
+			return
+		}
+		r := new(Record)
+		for rest := c.data; len(rest) > 0; {
+			size := msgp.Skip(rest)
+			raw := rest[:size:size]
+			rest = rest[size:]
+			body, isMarker, err := layout(raw)
+			switch {
+			case err != nil:
+				panic("BUG: unchecked record in chunk: " + err.Error())
+			case isMarker:
+				r.group = readMarker(raw)
+				continue
+			}
+			r.raw, r.body = raw, body
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}

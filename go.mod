@@ -1,0 +1,3 @@
+module github.com/fluent/fluent-bit-go
+
+go 1.26
