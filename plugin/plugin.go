@@ -47,6 +47,12 @@ type Parser interface {
 	Parse(dst, line []byte) (body []byte, t event.Time, err error)
 }
 
+// StreamParser is optional for parsers: ParseFirst parses the first record of buf, which may hold many and
+// may end in the middle of one, and tells how many bytes it took.
+type StreamParser interface {
+	ParseFirst(dst, buf []byte) (body []byte, t event.Time, used int, err error)
+}
+
 // Custom is a plugin that is neither input, filter nor output; it works in Background.
 type Custom interface {
 	Background(ctx context.Context) error
@@ -86,6 +92,7 @@ type Set struct {
 	Filters    []Spec[Filter]
 	Processors []Spec[Filter]
 	Outputs    []Spec[Output]
+	Parsers    []Spec[Parser] // named after their format: json, regex, …
 	Customs    []Spec[Custom]
 }
 

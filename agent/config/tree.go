@@ -1,0 +1,41 @@
+// Package config reads Fluent Bit's classic and YAML configuration files into one tree that knows where
+// every value stood.
+package config
+
+import "github.com/fluent/fluent-bit-go/option"
+
+// Tree is a whole configuration: what files, environment and command line say, with variables replaced
+// and included files merged. Sections stand in the order in which they were read.
+type Tree struct {
+	Service          []option.Property
+	Inputs           []Section
+	Filters          []Section
+	Outputs          []Section
+	Customs          []Section
+	Parsers          []Section
+	MultilineParsers []Section
+	StreamTasks      []Section
+	Upstreams        []Section // nodes are its Groups
+	Plugins          []PluginFile
+
+	// Warnings are what the C Fluent Bit ignores without a word: unknown service keys and sections, unset
+	// variables. A dry run treats them as errors.
+	Warnings []*option.Error
+}
+
+// Section is one plugin instance or definition.
+type Section struct {
+	Kind  string // as written in classic files, lower case: "input", "parser", …
+	Name  string // the property `name`, as written; "" when missing
+	Pos   option.Pos
+	Props []option.Property // all but name, in file order; `processors` and `routes` nested
+	// Groups are the sections nested in this one: classic [GROUP] blocks, the rules of a YAML
+	// multiline parser, the nodes of an upstream.
+	Groups []Section
+}
+
+// PluginFile is a shared object that the configuration asks for.
+type PluginFile struct {
+	Path string
+	Pos  option.Pos
+}
