@@ -1,0 +1,195 @@
+// Package inputtest runs an input in a test: it is configured by name and value as in a file, and what it
+// emits is kept as text.
+package inputtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Kit is an agent around one input.
+type Kit struct {
+	Env     plugin.Env
+	Parsers map[string]plugin.Parser
+
+	mu      sync.Mutex
+	log     bytes.Buffer
+	records []string
+	batches int
+	stopped []int
+	refuse  error
+}
+
+// New returns an agent without parsers whose input has the tag "in".
+func New() *Kit {
+	k := &Kit{Parsers: map[string]plugin.Parser{}}
+	k.Env = plugin.Env{
+		Name:  "in.0",
+		Tag:   "in",
+		Log:   slog.New(slog.NewTextHandler(locked{k}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Grace: 5 * time.Second,
+		Parser: func(name string) (plugin.Parser, bool) {
+			p, ok := k.Parsers[name]
+			return p, ok
+		},
+		Stop: func(code int) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.stopped = append(k.stopped, code)
+		},
+	}
+	return k
+}
+
+// Build configures an input with pairs of key and value. Values stand on line 1, 2, … of "test.conf".
+func (k *Kit) Build(c plugin.Config[plugin.Input], pairs ...string) (plugin.Input, error) {
+	k.Env.Properties = nil
+	for i := 0; i < len(pairs); i += 2 {
+		pos := option.Pos{File: "test.conf", Line: i/2 + 1, Col: 1}
+		k.Env.Properties = append(k.Env.Properties, option.Property{
+			Key: pairs[i], Value: option.Value{Text: pairs[i+1], Pos: pos}, Pos: pos,
+		})
+	}
+	if err := option.Decode(c.Options(), k.Env.Properties, option.Pos{File: "test.conf"}); err != nil {
+		return nil, err
+	}
+	return c.New(k.Env)
+}
+
+// Start builds an input, starts it when it can be started, and returns what is left to do: running it.
+func (k *Kit) Start(t testing.TB, ctx context.Context, c plugin.Config[plugin.Input], pairs ...string) func() error {
+	t.Helper()
+	in, err := k.Build(c, pairs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := in.(plugin.Starter); ok {
+		if err := s.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() error { return in.Run(ctx, k) }
+}
+
+// Refuse has every later Emit return err.
+func (k *Kit) Refuse(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refuse = err
+}
+
+// Emit keeps what an input emits.
+func (k *Kit) Emit(_ context.Context, b *event.Batch) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refuse != nil {
+		return k.refuse
+	}
+	if b.Tag != k.Env.Tag {
+		return fmt.Errorf("batch has the tag %q", b.Tag)
+	}
+	if _, err := event.Parse(b.Tag, bytes.Clone(b.Bytes())); err != nil {
+		return err
+	}
+	k.batches++
+	for r := range b.Records() {
+		k.records = append(k.records, Text(r.Body()))
+	}
+	b.Settle(event.Delivered)
+	return nil
+}
+
+// Records returns the bodies emitted so far as [Text].
+func (k *Kit) Records() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]string(nil), k.records...)
+}
+
+// Batches returns how many batches were emitted.
+func (k *Kit) Batches() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.batches
+}
+
+// Stops returns the exit codes that the input asked the agent to stop with.
+func (k *Kit) Stops() []int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]int(nil), k.stopped...)
+}
+
+// Log returns what the input logged.
+func (k *Kit) Log() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.log.String()
+}
+
+type locked struct{ k *Kit }
+
+func (l locked) Write(p []byte) (int, error) {
+	l.k.mu.Lock()
+	defer l.k.mu.Unlock()
+	return l.k.log.Write(p)
+}
+
+// Want compares the emitted bodies with want and reports a difference.
+func (k *Kit) Want(t testing.TB, want ...string) {
+	t.Helper()
+	got := strings.Join(k.Records(), "\n")
+	if w := strings.Join(want, "\n"); got != w {
+		t.Errorf("emitted:\n%s\nwant:\n%s\nlog:\n%s", got, w, k.Log())
+	}
+}
+
+// Text renders a value like JSON: keys and texts quoted as in Go, floats always with a point or exponent.
+func Text(v event.Value) string {
+	switch v.Type() {
+	case event.TypeNil:
+		return "null"
+	case event.TypeBool:
+		b, _ := v.Bool()
+		return strconv.FormatBool(b)
+	case event.TypeInt:
+		n, _ := v.Int()
+		return strconv.FormatInt(n, 10)
+	case event.TypeUint:
+		n, _ := v.Uint()
+		return strconv.FormatUint(n, 10)
+	case event.TypeFloat32, event.TypeFloat64:
+		f, _ := v.Float()
+		s := strconv.FormatFloat(f, 'g', -1, 64)
+		if !strings.ContainsAny(s, ".eEIN") {
+			s += ".0"
+		}
+		return s
+	case event.TypeStr:
+		return strconv.Quote(string(v.Str()))
+	case event.TypeMap:
+		var parts []string
+		for key, val := range v.Pairs() {
+			parts = append(parts, Text(key)+":"+Text(val))
+		}
+		return "{" + strings.Join(parts, ",") + "}"
+	case event.TypeArray:
+		var parts []string
+		for e := range v.Elems() {
+			parts = append(parts, Text(e))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	return fmt.Sprintf("%x", []byte(v))
+}
