@@ -81,7 +81,8 @@ type Spec[P any] struct {
 	Name    string // Fluent Bit's name, in lower case
 	Summary string // one line for the help
 	Kinds   event.Kinds
-	Workers int // outputs: how many flushes may overlap unless `workers` says otherwise; 0 counts as 1
+	Workers int  // outputs: how many flushes may overlap unless `workers` says otherwise; 0 counts as 1
+	Retags  bool // batches may carry tags other than the configured one
 	Config  func() Config[P]
 }
 

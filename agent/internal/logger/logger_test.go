@@ -1,0 +1,53 @@
+package logger
+
+import (
+	"bytes"
+	"log/slog"
+	"regexp"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestLinesLookLikeFluentBits(t *testing.T) {
+	want := func(level slog.Level, msg string, args []any, pattern string) {
+		t.Helper()
+		var out bytes.Buffer
+		log := New(NewSink(&out, false), "input:cpu:cpu.0", Options{Level: LevelTrace})
+		log.Log(t.Context(), level, msg, args...)
+		if !regexp.MustCompile(`^\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\] ` + pattern + `\n$`).MatchString(out.String()) {
+			t.Errorf("got %q, want %s", out.String(), pattern)
+		}
+	}
+	want(slog.LevelInfo, "initializing", nil, `\[ info\] \[input:cpu:cpu\.0\] initializing`)
+	want(slog.LevelWarn, "slow", []any{"seconds", 3}, `\[ warn\] \[input:cpu:cpu\.0\] slow seconds=3`)
+	want(slog.LevelError, "gone", []any{"err", "no such file"}, `\[error\] \[input:cpu:cpu\.0\] gone err="no such file"`)
+	want(LevelTrace, "x", nil, `\[trace\] \[input:cpu:cpu\.0\] x`)
+}
+
+func TestLevelHidesWhatIsBelow(t *testing.T) {
+	var out bytes.Buffer
+	log := New(NewSink(&out, false), "", Options{Level: slog.LevelWarn})
+	log.Info("hidden")
+	if out.Len() > 0 {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
+func TestRepeatedLineIsHiddenWithinItsSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := New(NewSink(&out, false), "", Options{Suppress: 10 * time.Second})
+		for range 3 {
+			log.Info("again")
+		}
+		time.Sleep(11 * time.Second) // the fake clock's
+		log.Info("again")
+		if n := bytes.Count(out.Bytes(), []byte("\n")); n != 2 {
+			t.Errorf("%d lines, want 2:\n%s", n, out.String())
+		}
+		if !bytes.Contains(out.Bytes(), []byte("said 2 more times")) {
+			t.Errorf("the count is missing:\n%s", out.String())
+		}
+	})
+}
