@@ -138,3 +138,6 @@ func distance(a, b string) int {
 	}
 	return prev[len(b)]
 }
+
+// Knows reports whether one of opts takes key.
+func Knows(opts []Option, key string) bool { return find(opts, key) != nil }

@@ -21,6 +21,21 @@ type Tree struct {
 	// Warnings are what the C Fluent Bit ignores without a word: unknown service keys and sections, unset
 	// variables. A dry run treats them as errors.
 	Warnings []*option.Error
+
+	upstreamFiles map[string]int // from an output's upstream property to the index in Upstreams
+}
+
+// Upstream finds what an output's upstream property means: the name of an upstream, or the file of one.
+func (t *Tree) Upstream(ref string) (Section, bool) {
+	for _, u := range t.Upstreams {
+		if u.Name == ref {
+			return u, true
+		}
+	}
+	if i, ok := t.upstreamFiles[ref]; ok {
+		return t.Upstreams[i], true
+	}
+	return Section{}, false
 }
 
 // Section is one plugin instance or definition.

@@ -1,0 +1,295 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fluent/fluent-bit-go/option"
+)
+
+// Options say where a configuration's surroundings come from. The zero value is the process's own.
+type Options struct {
+	// Getenv looks up the environment; nil is os.LookupEnv.
+	Getenv func(string) (string, bool)
+	// Dir is where relative paths begin; "" is the working directory.
+	Dir string
+	// Vars are variables that count before the environment. What @SET and env sections define is added
+	// when the map is not nil.
+	Vars map[string]string
+}
+
+// FileKind says which sections a file may hold.
+type FileKind uint8
+
+// The kinds of configuration files.
+const (
+	MainFile     FileKind = iota
+	ParsersFile           // [PARSER], [MULTILINE_PARSER]
+	PluginsFile           // [PLUGINS] with Path lines
+	StreamsFile           // [STREAM_TASK]
+	UpstreamFile          // [UPSTREAM], [NODE]
+)
+
+func (k FileKind) String() string {
+	return [...]string{"main configuration", "parsers", "plugins", "streams", "upstream"}[k] + " file"
+}
+
+const (
+	maxFiles  = 1000
+	maxFile   = 64 << 20
+	maxFaults = 100
+)
+
+// Load reads a main configuration file, .yaml and .yml as YAML and any other as classic, with the files
+// that it includes and that its service section names. All faults are returned at once, joined, each an
+// [*option.Error]; the tree holds what could be read and is never nil.
+func Load(path string, o Options) (*Tree, error) {
+	t := &Tree{}
+	return t, t.AddFile(path, MainFile, o)
+}
+
+// AddFile reads one more file into t; see [Load].
+func (t *Tree) AddFile(path string, kind FileKind, o Options) error {
+	r := newReader(t, o, disk{o.Dir})
+	r.add(path, kind)
+	return r.err()
+}
+
+// reader fills a tree from one file and all that it leads to.
+type reader struct {
+	o      Options
+	fs     files
+	tree   *Tree
+	root   string // the folder of the first file
+	seen   []os.FileInfo
+	faults []error
+}
+
+func newReader(t *Tree, o Options, fs files) *reader {
+	if o.Vars == nil {
+		o.Vars = map[string]string{}
+	}
+	return &reader{o: o, fs: fs, tree: t}
+}
+
+// add reads a file into a part of its own first, since variables may be set after they are used.
+func (r *reader) add(path string, kind FileKind) {
+	if kind == MainFile {
+		r.root = filepath.Dir(path)
+	}
+	r.seen = nil
+	whole := r.tree
+	part := &Tree{}
+	r.tree = part
+	r.read(path, option.Pos{File: path}, kind, isYAML(path))
+	r.resolve(part)
+	r.checkService(part.Service)
+	whole.merge(part)
+	r.tree = whole
+	for _, f := range serviceFiles {
+		for _, p := range part.Service {
+			if p.Is(f.key) {
+				r.follow(p.Value, f.kind)
+			}
+		}
+	}
+	for _, out := range part.Outputs {
+		if v, ok := option.Lookup(out.Props, "upstream"); ok && v.Kind == option.KindText {
+			r.followUpstream(v)
+		}
+	}
+}
+
+// serviceFiles are the service keys that name further files.
+var serviceFiles = []struct {
+	key  string
+	kind FileKind
+}{{"parsers_file", ParsersFile}, {"plugins_file", PluginsFile}, {"streams_file", StreamsFile}}
+
+func (r *reader) follow(v option.Value, kind FileKind) {
+	if v.Kind == option.KindList {
+		for _, item := range v.List {
+			r.follow(item, kind)
+		}
+		return
+	}
+	path, err := r.find(v.Text, r.root)
+	if err != nil {
+		r.fault(v.Pos, "check the path", "cannot open the %s '%s': %s", kind, v.Text, reason(err))
+		return
+	}
+	r.add(path, kind)
+}
+
+// followUpstream reads the file behind an output's upstream, unless it is the name of an upstream that
+// YAML defined or a file that was read already.
+func (r *reader) followUpstream(v option.Value) {
+	if _, ok := r.tree.Upstream(v.Text); ok {
+		return
+	}
+	n := len(r.tree.Upstreams)
+	r.follow(v, UpstreamFile)
+	if len(r.tree.Upstreams) > n {
+		if r.tree.upstreamFiles == nil {
+			r.tree.upstreamFiles = map[string]int{}
+		}
+		r.tree.upstreamFiles[v.Text] = n
+	}
+}
+
+// read appends what stands in a file and its includes; values keep their variables.
+func (r *reader) read(path string, from option.Pos, kind FileKind, asYAML bool) {
+	if len(r.seen) >= maxFiles {
+		r.fault(from, "", "'%s' is one file too many: a configuration is at most %d files", path, maxFiles)
+		return
+	}
+	data, info, err := r.fs.read(path)
+	if err != nil {
+		r.fault(from, "check the path and the file's permissions", "cannot open configuration file '%s': %s", path, reason(err))
+		return
+	}
+	if slices.ContainsFunc(r.seen, func(s os.FileInfo) bool { return os.SameFile(s, info) }) {
+		r.fault(from, "include each file once, and not from itself", "the file '%s' is read twice", path)
+		return
+	}
+	r.seen = append(r.seen, info)
+	if len(data) > maxFile {
+		r.fault(from, "", "the file '%s' is larger than %d MiB", path, maxFile>>20)
+		return
+	}
+	if asYAML {
+		r.readYAML(path, data, kind)
+		return
+	}
+	r.readClassic(path, data, kind)
+}
+
+func isYAML(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".yaml" || ext == ".yml"
+}
+
+// include reads the files of one @INCLUDE or one item of includes: a path or a pattern.
+func (r *reader) include(pattern, including string, at option.Pos, kind FileKind, read func(string)) {
+	dir := filepath.Dir(including)
+	if !strings.ContainsAny(pattern, "*?[") {
+		path, err := r.find(pattern, dir)
+		if err != nil {
+			r.fault(at, "the path counts from the including file's folder", "cannot open the included file '%s': %s", pattern, reason(err))
+			return
+		}
+		read(path)
+		return
+	}
+	paths := r.glob(pattern, dir)
+	if len(paths) == 0 {
+		r.fault(at, "the pattern counts from the including file's folder", "no file matches the included pattern '%s'", pattern)
+	}
+	for _, p := range paths {
+		read(p)
+	}
+}
+
+// find tries path as it is given and then in dir, as the C Fluent Bit does.
+func (r *reader) find(path, dir string) (string, error) {
+	err := r.fs.stat(path)
+	if err == nil || filepath.IsAbs(path) {
+		return path, err
+	}
+	if beside := filepath.Join(dir, path); r.fs.stat(beside) == nil {
+		return beside, nil
+	}
+	return "", err
+}
+
+func (r *reader) glob(pattern, dir string) []string {
+	var paths []string
+	if !filepath.IsAbs(pattern) {
+		paths = r.fs.glob(filepath.Join(dir, pattern))
+	}
+	if len(paths) == 0 {
+		paths = r.fs.glob(pattern)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+func (r *reader) fault(at option.Pos, cure, format string, args ...any) {
+	if len(r.faults) <= maxFaults {
+		r.faults = append(r.faults, &option.Error{Pos: at, Msg: fmt.Sprintf(format, args...), Cure: cure})
+	}
+}
+
+func (r *reader) warn(at option.Pos, cure, format string, args ...any) {
+	if len(r.tree.Warnings) <= maxFaults {
+		r.tree.Warnings = append(r.tree.Warnings, &option.Error{Pos: at, Msg: fmt.Sprintf(format, args...), Cure: cure})
+	}
+}
+
+func (r *reader) err() error {
+	if len(r.faults) > maxFaults {
+		r.faults[maxFaults] = &option.Error{Msg: "and more errors after these", Cure: "correct the first ones and try again"}
+	}
+	return errors.Join(r.faults...)
+}
+
+// reason is what went wrong with a file, without repeating its name.
+func reason(err error) string {
+	if e := (*os.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return err.Error()
+}
+
+// files is the file system as the reader needs it.
+type files interface {
+	read(path string) ([]byte, os.FileInfo, error)
+	stat(path string) error
+	glob(pattern string) []string
+}
+
+// disk is the real one; relative paths begin in dir.
+type disk struct{ dir string }
+
+func (d disk) abs(path string) string {
+	if filepath.IsAbs(path) || d.dir == "" {
+		return path
+	}
+	return filepath.Join(d.dir, path)
+}
+
+func (d disk) read(path string) ([]byte, os.FileInfo, error) {
+	f, err := os.Open(d.abs(path))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	return data, info, err
+}
+
+func (d disk) stat(path string) error {
+	_, err := os.Stat(d.abs(path))
+	return err
+}
+
+func (d disk) glob(pattern string) []string {
+	paths, _ := filepath.Glob(d.abs(pattern)) // a malformed pattern matches nothing and is reported so
+	if d.dir != "" && !filepath.IsAbs(pattern) {
+		for i, p := range paths {
+			if rel, err := filepath.Rel(d.dir, p); err == nil {
+				paths[i] = rel
+			}
+		}
+	}
+	return paths
+}
