@@ -1,9 +1,28 @@
 // Package builtin lists the plugins compiled into fluent-bit, and nothing else.
 package builtin
 
-import "github.com/fluent/fluent-bit-go/plugin"
+import (
+	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
+	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
+	"github.com/fluent/fluent-bit-go/agent/outputs/counter"
+	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
+	"github.com/fluent/fluent-bit-go/agent/outputs/null"
+	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
 
 // Plugins returns the list. Adding a plugin means adding its line here.
 func Plugins() plugin.Set {
-	return plugin.Set{}
+	return plugin.Set{
+		Inputs: []plugin.Spec[plugin.Input]{
+			cpu.Plugin,
+			dummy.Plugin,
+		},
+		Outputs: []plugin.Spec[plugin.Output]{
+			counter.Plugin,
+			exit.Plugin,
+			null.Plugin,
+			stdout.Plugin,
+		},
+	}
 }
