@@ -153,7 +153,7 @@ func (r *reader) read(path string, from option.Pos, kind FileKind, asYAML bool) 
 		r.fault(from, "check the path and the file's permissions", "cannot open configuration file '%s': %s", path, reason(err))
 		return
 	}
-	if slices.ContainsFunc(r.seen, func(s os.FileInfo) bool { return os.SameFile(s, info) }) {
+	if slices.ContainsFunc(r.seen, func(s os.FileInfo) bool { return r.fs.same(s, info) }) {
 		r.fault(from, "include each file once, and not from itself", "the file '%s' is read twice", path)
 		return
 	}
@@ -251,6 +251,7 @@ type files interface {
 	read(path string) ([]byte, os.FileInfo, error)
 	stat(path string) error
 	glob(pattern string) []string
+	same(a, b os.FileInfo) bool
 }
 
 // disk is the real one; relative paths begin in dir.
@@ -276,6 +277,8 @@ func (d disk) read(path string) ([]byte, os.FileInfo, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	return data, info, err
 }
+
+func (disk) same(a, b os.FileInfo) bool { return os.SameFile(a, b) }
 
 func (d disk) stat(path string) error {
 	_, err := os.Stat(d.abs(path))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -95,6 +96,8 @@ type yamlFile struct {
 	path  string
 	data  []byte
 	lines []string // of data, once a position needed them
+	ascii bool     // all of them are
+	last  cursor   // of the position before
 	kind  FileKind
 	nodes int
 	full  bool // maxNodes was reported
@@ -103,22 +106,29 @@ type yamlFile struct {
 // at turns a line and a column in characters into a position in bytes.
 func (y *yamlFile) at(line, col int) option.Pos {
 	pos := option.Pos{File: y.path, Line: line, Col: col}
-	rest := y.line(line)
-	if rest == "" {
+	text := y.line(line)
+	if y.ascii || text == "" {
 		return pos
 	}
-	pos.Col = 1
-	for ; col > 1 && len(rest) > 0; col-- {
-		_, n := utf8.DecodeRuneInString(rest)
-		rest = rest[n:]
-		pos.Col += n
+	// Nodes come mostly in the order of the text, so the way begins at the one before.
+	if y.last.line != line || y.last.col > col {
+		y.last = cursor{line: line, col: 1}
 	}
+	for ; y.last.col < col && y.last.bytes < len(text); y.last.col++ {
+		_, n := utf8.DecodeRuneInString(text[y.last.bytes:])
+		y.last.bytes += n
+	}
+	pos.Col = y.last.bytes + 1
 	return pos
 }
+
+// cursor is a place in a line: a column in characters, and the bytes before it.
+type cursor struct{ line, col, bytes int }
 
 func (y *yamlFile) line(n int) string {
 	if y.lines == nil {
 		y.lines = strings.Split(string(y.data), "\n")
+		y.ascii = strings.IndexFunc(string(y.data), func(c rune) bool { return c >= utf8.RuneSelf }) < 0
 	}
 	if n < 1 || n > len(y.lines) {
 		return ""
@@ -181,13 +191,15 @@ func (y *yamlFile) pairs(n *yaml.Node, depth int) []option.Property {
 		}
 		own = append(own, option.Property{Key: key.Text, Pos: key.Pos, Value: y.value(v, depth+1)})
 	}
-	all := own[:0:0]
-	for _, m := range merged {
-		if _, ok := option.Lookup(own, m.Key); !ok {
-			all = append(all, m)
-		}
+	if len(merged) == 0 {
+		return own
 	}
-	return append(all, own...)
+	set := map[string]bool{}
+	for _, p := range own {
+		set[p.Key] = true
+	}
+	merged = slices.DeleteFunc(merged, func(p option.Property) bool { return set[p.Key] })
+	return append(merged, own...)
 }
 
 func (y *yamlFile) merged(n *yaml.Node, depth int) []option.Property {
