@@ -154,11 +154,10 @@ const (
 //	{"meta": …, "metrics": …}     a context of metrics
 func (dec *FLBDecoder) event(at int) (ev event, code int) {
 	b := dec.data
-	if n, rest, ok := msgp.MapHeader(b[at:]); ok {
+	if n, _, ok := msgp.MapHeader(b[at:]); ok {
 		if n != 2 {
 			return ev, codePair
 		}
-		_ = rest
 		return event{body: at}, codeOK
 	}
 	n, rest, ok := msgp.ArrayHeader(b[at:])
