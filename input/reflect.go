@@ -25,7 +25,7 @@ func appendValue(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 		if v.IsNil() {
 			return msgp.AppendNil(dst), nil
 		}
-		if isTime(v.Type().Elem()) || v.Kind() == reflect.Interface {
+		if v.Kind() == reflect.Interface || isTime(v.Type().Elem()) {
 			return appendValue(dst, v.Elem(), depth+1)
 		}
 	}
