@@ -38,7 +38,7 @@ func AppendTime(dst []byte, t Time) []byte {
 
 // appendHead appends all of a record that stands before its body: [[time, meta], …
 func appendHead(dst []byte, t Time, meta Value) []byte {
-	dst = AppendTime(append(dst, 0x92, 0x92), t)
+	dst = AppendTime(append(dst, 0x92, 0x92), t.clamp())
 	if meta == nil {
 		meta = emptyMap
 	}

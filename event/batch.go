@@ -42,6 +42,7 @@ type Batch struct {
 	n     int     // records, group markers not counted
 	edit  Edit
 	done  *settlement
+	where func(*Record) bool
 }
 
 // entry is where one record (or group marker) ends and where its body begins.
@@ -166,6 +167,10 @@ func (b *Batch) Commit(dst []byte) {
 // Reset empties the batch and keeps its memory. Only for a batch that was not emitted.
 func (b *Batch) Reset() { b.data, b.index, b.n, b.done = b.data[:0], b.index[:0], 0, nil }
 
+// Where hides all records from [Batch.Records] and [Batch.Edit] that keep does not name; they stay in the
+// batch. nil shows them all again.
+func (b *Batch) Where(keep func(*Record) bool) { b.where = keep }
+
 // Records walks the records without the right to change them; group markers are not shown.
 func (b *Batch) Records() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
@@ -180,6 +185,9 @@ func (b *Batch) Records() iter.Seq[*Record] {
 				continue
 			}
 			r.raw, r.body = raw, body
+			if b.where != nil && !b.where(r) {
+				continue
+			}
 			if !yield(r) {
 				return
 			}

@@ -54,3 +54,16 @@ func (c *Chunk) Records() iter.Seq[*Record] {
 		}
 	}
 }
+
+// Copy makes a batch of a chunk's records, to be edited for one output alone.
+func Copy(c *Chunk) *Batch {
+	data := append(make([]byte, 0, len(c.data)+len(c.data)/8), c.data...)
+	if c.Kind != Logs {
+		return Payload(c.Tag, c.Kind, data)
+	}
+	b, err := Parse(c.Tag, data)
+	if err != nil {
+		panic("BUG: unchecked record in chunk: " + err.Error())
+	}
+	return b
+}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"iter"
 
 	"github.com/fluent/fluent-bit-go/internal/msgp"
@@ -8,37 +9,49 @@ import (
 
 // Edit walks the records and applies what the loop body does to each. Records left alone are not copied
 // one by one: runs between edits move together, and a batch that nobody touched keeps its very bytes.
-// Stopping the loop early keeps the rest as it is. A group whose records were all dropped goes with them.
+// Stopping the loop early keeps the rest as it is, and so does a panic in it. A group whose records were
+// all dropped goes with them. Signals other than logs have no records to edit.
 func (b *Batch) Edit() iter.Seq[*Edit] {
 	return func(yield func(*Edit) bool) {
-		w := writer{data: b.data, out: b.data[:0], index: b.spare[:0], inPlace: true}
-		e, pos, more := &b.edit, 0, true
-		e.group = Group{}
-		for _, ent := range b.index {
-			start, end := pos, int(ent.end)
-			pos = end
-			raw := b.data[start:end:end]
-			if ent.body == marker {
-				e.group = w.marker(raw, end, ent)
-				continue
-			}
-			if !more {
-				w.keep(end, ent)
-				continue
-			}
-			e.raw, e.body = raw, int(ent.body)-start
-			e.dropped, e.changed, e.extra, e.inserted = false, false, e.extra[:0], 0
-			more = yield(e)
-			if !e.dropped && !e.changed && e.inserted == 0 {
-				w.keep(end, ent) // fast path: nothing happened
-				continue
-			}
-			w.replace(e, end)
+		if !b.Kind.Has(Logs) {
+			return
 		}
-		w.endGroup()
-		w.flush()
-		b.data, b.index, b.spare = w.out, w.index, b.index
-		b.n = len(b.index) - w.markers
+		w := writer{data: b.data, out: b.data[:0], index: b.spare[:0], inPlace: true}
+		e, done := &b.edit, 0
+		e.group = Group{}
+		defer func() {
+			for _, ent := range b.index[done:] {
+				w.pass(ent)
+			}
+			w.endGroup()
+			w.flush()
+			b.data, b.index, b.spare = w.out, w.index, b.index
+			b.n = len(b.index) - w.markers
+		}()
+		for _, ent := range b.index {
+			start, end := w.read, int(ent.end)
+			if ent.body == marker {
+				e.group = w.pass(ent)
+				done++
+				continue
+			}
+			e.raw, e.body = b.data[start:end:end], int(ent.body)-start
+			if b.where != nil && !b.where(&e.Record) {
+				w.pass(ent)
+				done++
+				continue
+			}
+			e.dropped, e.changed, e.extra, e.inserted = false, false, e.extra[:0], 0
+			more := yield(e)
+			if !e.dropped && !e.changed && e.inserted == 0 {
+				w.pass(ent) // fast path: nothing happened
+			} else {
+				w.replace(e, end)
+			}
+			if done++; !more {
+				return
+			}
+		}
 	}
 }
 
@@ -48,6 +61,7 @@ type writer struct {
 	data     []byte
 	out      []byte
 	run, to  int // data[run:to] is kept and not moved yet
+	read     int // where the next entry begins in data
 	index    []entry
 	inPlace  bool
 	markers  int
@@ -56,6 +70,17 @@ type writer struct {
 	groupIdx int  // … and here in index
 	kept     int  // records of the group that stay
 	dropped  int  // records of the group that went
+}
+
+// pass takes over an entry that nobody edited. For a marker it returns the group that follows it.
+func (w *writer) pass(ent entry) (g Group) {
+	start, end := w.read, int(ent.end)
+	w.read = end
+	if ent.body == marker {
+		return w.marker(w.data[start:end:end], end, ent)
+	}
+	w.keep(end, ent)
+	return g
 }
 
 // keep leaves the entry that ends at end as it is.
@@ -86,7 +111,7 @@ func (w *writer) flush() {
 // replace ends the run before e and writes what has become of e, whose old bytes end at end.
 func (w *writer) replace(e *Edit, end int) {
 	w.flush()
-	w.run, w.to = end, end
+	w.run, w.to, w.read = end, end, end
 	if e.dropped {
 		w.dropped++
 	} else {
@@ -131,6 +156,9 @@ func (w *writer) marker(raw []byte, end int, ent entry) Group {
 	}
 	w.endGroup()
 	w.flush()
+	if len(w.out) != w.run {
+		g = readMarker(bytes.Clone(raw)) // the records that move down will overwrite raw
+	}
 	w.groupOut, w.groupIdx = len(w.out), len(w.index)
 	w.keep(end, ent)
 	w.markers++

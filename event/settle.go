@@ -73,6 +73,9 @@ func (b *Batch) Hold() Hold {
 	return Hold{b.done}
 }
 
+// Own gives the batch's own share away: who takes it settles instead of the batch.
+func (b *Batch) Own() Hold { return Hold{b.done} }
+
 // Settle releases the share. Each must be released once.
 func (h Hold) Settle(o Outcome) {
 	if h.s != nil {

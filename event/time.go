@@ -9,7 +9,7 @@ import (
 )
 
 // Time is a record's timestamp: seconds and nanoseconds since 1970, UTC. The wire carries seconds as
-// 32 bits; later dates are cut there.
+// 32 bits: records before 1970 get its first second, records after 2106 its last.
 type Time struct {
 	Sec  int64
 	Nsec uint32
@@ -28,7 +28,20 @@ func (t Time) Go() time.Time { return time.Unix(t.Sec, int64(t.Nsec)).UTC() }
 const (
 	groupStart = -1
 	groupEnd   = -2
+
+	lastSecond = math.MaxUint32 - 2 // the highest that marks none
 )
+
+// clamp brings t into what a record can carry, so that no date is taken for a group's border.
+func (t Time) clamp() Time {
+	switch {
+	case t.Sec < 0:
+		return Time{}
+	case t.Sec > lastSecond:
+		return Time{lastSecond, 999999999}
+	}
+	return t
+}
 
 // parseTime reads a timestamp in any of the forms that Fluent Bit and Fluentd write: EventTime (extension
 // 0, also as 8 bytes of bin), integer or float seconds. v holds one checked value.
@@ -61,6 +74,9 @@ func parseTime(v []byte) (t Time, ok bool) {
 			return Time{}, false
 		}
 		sec := math.Floor(f)
+		if f != sec && (sec == groupStart || sec == groupEnd) {
+			return Time{}, true // a date shortly before 1970 is no group's border
+		}
 		return Time{Sec: int64(sec), Nsec: uint32((f - sec) * 1e9)}, true
 	}
 	return Time{}, false

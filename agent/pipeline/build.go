@@ -1,0 +1,295 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// builder collects every fault of a configuration while it builds.
+type builder struct {
+	p      *Pipeline
+	set    Settings
+	specs  plugin.Set
+	counts map[string]int
+	errs   []error
+}
+
+// Build checks the whole tree and makes a pipeline that [Pipeline.Start] can start. It opens nothing. All
+// faults are returned at once, joined.
+func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error) {
+	p := &Pipeline{
+		set: set, parsers: map[string]plugin.Parser{}, stop: make(chan int, 1),
+		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
+	}
+	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}}
+	p.emitter = &input{p: p, settings: inputSettings{routable: true}, open: map[openKey]*filling{},
+		instance: instance{name: "emitter.0", log: logger.New(set.Sink, "input:emitter:emitter.0", logger.Options{Level: set.Level})}}
+	for _, s := range tree.Parsers {
+		b.parser(s)
+	}
+	for _, s := range tree.Customs {
+		b.custom(s)
+	}
+	for _, s := range tree.Inputs {
+		b.input(s)
+	}
+	for _, s := range tree.Filters {
+		b.filter(s)
+	}
+	for _, s := range tree.Outputs {
+		b.output(s, len(tree.Inputs), len(tree.Outputs))
+	}
+	b.checkRoutes()
+	if len(tree.Inputs) == 0 && len(tree.Customs) == 0 {
+		b.errs = append(b.errs, errors.New("there is no input, so there is nothing to do; add one with -i NAME or an [INPUT] section"))
+	}
+	return p, errors.Join(b.errs...)
+}
+
+func (b *builder) fail(err error) { b.errs = append(b.errs, err) }
+
+func (b *builder) warn(pos option.Pos, cure, format string, args ...any) {
+	b.p.Warnings = append(b.p.Warnings, &option.Error{Pos: pos, Msg: fmt.Sprintf(format, args...), Cure: cure})
+}
+
+// explain keeps an error as it is; it is where plugin faults get their common form.
+func (b *builder) explain(err error, _ []option.Option) error { return err }
+
+// env is what an instance may use of the agent.
+func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
+	p := b.p
+	return plugin.Env{
+		Name: inst.name, Alias: inst.alias, Log: inst.log, Properties: props,
+		Parser: func(name string) (plugin.Parser, bool) {
+			x, ok := p.parsers[name]
+			return x, ok
+		},
+		Emit: func(ctx context.Context, batch *event.Batch) error {
+			if d, ok := ctx.Value(derivedKey{}).(*derived); ok {
+				d.batches = append(d.batches, batch)
+				return nil
+			}
+			return p.emitter.Emit(ctx, batch)
+		},
+		Stop:  p.Stop,
+		JSON:  b.set.JSON,
+		Grace: b.set.Grace,
+	}
+}
+
+func (b *builder) input(s config.Section) {
+	spec, err := lookup(b.specs.Inputs, s, "input", b.set.Planned)
+	if err != nil {
+		b.fail(unknown(err))
+		return
+	}
+	in := &input{p: b.p, open: map[openKey]*filling{}}
+	a := assembly[plugin.Input]{b: b, kind: "input", spec: spec, sec: s, common: &in.settings.common, opts: in.settings.options()}
+	in.plugin, in.instance, err = a.make(func() string { return in.settings.tag })
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	in.tag = in.settings.tag
+	if in.tag == "" {
+		in.tag = in.name
+	}
+	if in.settings.storage != "memory" {
+		b.warn(s.Pos, "records of this input are lost when the agent dies; unset it to silence this", "storage.type '%s' is not in this build yet: records wait in memory", in.settings.storage)
+	}
+	if in.settings.rateGate {
+		b.warn(s.Pos, "unset it", "rate_gate is not in this build yet: the input is not slowed down")
+	}
+	in.processors = b.processors(in.settings.processors, in.instance)
+	in.log.Info("initializing")
+	b.p.inputs = append(b.p.inputs, in)
+}
+
+func (b *builder) filter(s config.Section) {
+	spec, err := lookup(b.specs.Filters, s, "filter", b.set.Planned)
+	if err != nil {
+		b.fail(unknown(err))
+		return
+	}
+	var set filterSettings
+	f := &step{p: b.p, kinds: spec.Kinds}
+	a := assembly[plugin.Filter]{b: b, kind: "filter", spec: spec, sec: s, common: &set.common, opts: set.options()}
+	f.plugin, f.instance, err = a.make(nil)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	m, err := newMatcher(set.matching)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	f.matcher = &m
+	if !set.has {
+		b.warn(s.Pos, "add match: '*'", "filter %s has no match and sees no record", f.shown())
+	}
+	if set.active {
+		b.p.filters = append(b.p.filters, f)
+	}
+}
+
+func (b *builder) output(s config.Section, inputs, outputs int) {
+	spec, err := lookup(b.specs.Outputs, s, "output", b.set.Planned)
+	if err != nil {
+		b.fail(unknown(err))
+		return
+	}
+	o := &output{p: b.p, waiting: map[*delivery]*time.Timer{}, wake: make(chan struct{}, 1)}
+	set := &o.settings
+	a := assembly[plugin.Output]{b: b, kind: "output", spec: spec, sec: s, common: &set.common, opts: set.options()}
+	o.plugin, o.instance, err = a.make(nil)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	if !set.has {
+		if inputs == 1 && outputs == 1 {
+			set.match = "*"
+		} else {
+			b.warn(s.Pos, "add match: '*'", "output %s has no match and gets no record", o.shown())
+		}
+	}
+	if o.matcher, err = newMatcher(set.matching); err != nil {
+		b.fail(err)
+		return
+	}
+	o.workers = max(1, spec.Workers)
+	if set.workers > 0 {
+		o.workers = set.workers
+	}
+	o.processors = b.processors(set.processors, o.instance)
+	o.log.Info(fmt.Sprintf("initializing, %d worker(s)", o.workers))
+	b.p.outputs = append(b.p.outputs, o)
+}
+
+func (b *builder) custom(s config.Section) {
+	spec, err := lookup(b.specs.Customs, s, "custom", b.set.Planned)
+	if err != nil {
+		b.fail(unknown(err))
+		return
+	}
+	c := new(custom)
+	var set common
+	a := assembly[plugin.Custom]{b: b, kind: "custom", spec: spec, sec: s, common: &set, opts: set.options()}
+	if c.plugin, c.instance, err = a.make(nil); err != nil {
+		b.fail(err)
+		return
+	}
+	b.p.customs = append(b.p.customs, c)
+}
+
+func (b *builder) parser(s config.Section) {
+	format, ok := option.Lookup(s.Props, "format")
+	switch {
+	case s.Name == "":
+		b.fail(&option.Error{Pos: s.Pos, Msg: "this parser has no name", Cure: "add the property 'name'"})
+		return
+	case !ok:
+		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("parser '%s' has no format", s.Name), Cure: "add the property 'format': json, regex, ltsv or logfmt"})
+		return
+	}
+	if _, twice := b.p.parsers[s.Name]; twice {
+		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("parser '%s' is defined twice", s.Name), Cure: "rename one of them"})
+		return
+	}
+	i := slices.IndexFunc(b.specs.Parsers, func(sp plugin.Spec[plugin.Parser]) bool { return strings.EqualFold(sp.Name, format.Text) })
+	if i < 0 {
+		b.fail(&option.Error{Pos: format.Pos, Msg: fmt.Sprintf("parser '%s': unknown format '%s'", s.Name, format.Text), Cure: "use json, regex, ltsv or logfmt"})
+		return
+	}
+	spec := b.specs.Parsers[i]
+	cfg := spec.Config()
+	opts := append(cfg.Options(), option.String("format", new(string)))
+	if err := option.Decode(opts, s.Props, s.Pos); err != nil {
+		b.fail(err)
+		return
+	}
+	inst := instance{name: s.Name, log: logger.New(b.set.Sink, "parser:"+s.Name, logger.Options{Level: b.set.Level})}
+	parser, err := cfg.New(b.env(&inst, s.Props))
+	if err != nil {
+		b.fail(at(s.Pos, "parser "+s.Name, err))
+		return
+	}
+	b.p.parsers[s.Name] = parser
+}
+
+// at gives err a position unless it knows a better one.
+func at(pos option.Pos, what string, err error) error {
+	if e := (*option.Error)(nil); errors.As(err, &e) {
+		return err
+	}
+	return &option.Error{Pos: pos, Msg: fmt.Sprintf("%s: %v", what, err)}
+}
+
+// ErrUnknownPlugin is part of an error that names a plugin which is not there.
+var ErrUnknownPlugin = errors.New("unknown plugin")
+
+type unknownPlugin struct{ error }
+
+func unknown(err error) error { return unknownPlugin{err} }
+
+func (u unknownPlugin) Unwrap() []error { return []error{u.error, ErrUnknownPlugin} }
+
+// checkRoutes warns about outputs and filters that no record can reach, as far as tags are known now.
+func (b *builder) checkRoutes() {
+	if len(b.errs) > 0 || b.retags() {
+		return
+	}
+	var tags []string
+	for _, in := range b.p.inputs {
+		tags = append(tags, in.tag)
+	}
+	reaches := func(m *matcher) bool { return slices.ContainsFunc(tags, m.match) }
+	unreachable := func(i *instance, m *matcher, set bool) {
+		if set && !reaches(m) {
+			b.warn(i.pos, "the tags are: "+strings.Join(tags, ", "), "the match '%s' of %s fits no tag", m.pattern, i.shown())
+		}
+	}
+	for _, f := range b.p.filters {
+		unreachable(&f.instance, f.matcher, f.matcher.set())
+	}
+	for _, o := range b.p.outputs {
+		unreachable(&o.instance, &o.matcher, o.matcher.set())
+	}
+	if len(b.p.outputs) == 0 && len(b.p.inputs) > 0 {
+		b.warn(b.p.inputs[0].pos, "add one with -o NAME or an [OUTPUT] section", "there is no output: all records are dropped")
+	}
+}
+
+// retags reports whether records may carry other tags than the inputs' configured ones.
+func (b *builder) retags() bool {
+	names := map[string]bool{}
+	for _, s := range b.specs.Inputs {
+		names[s.Name] = s.Retags
+	}
+	for _, in := range b.p.inputs {
+		plug, _, _ := strings.Cut(in.name, ".")
+		if names[plug] || strings.Contains(in.tag, "*") {
+			return true
+		}
+	}
+	for _, f := range b.p.filters {
+		plug, _, _ := strings.Cut(f.name, ".")
+		for _, s := range b.specs.Filters {
+			if s.Name == plug && s.Retags {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,275 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// chunkLimit is when a chunk is closed: the append that passes it is the last one.
+const chunkLimit = 2_048_000
+
+// input is an input instance with the chunks that it fills.
+type input struct {
+	instance
+	p          *Pipeline
+	plugin     plugin.Input
+	settings   inputSettings
+	tag        string
+	processors []*step
+	counters   InputCounters
+	gate       gate
+
+	mu   sync.Mutex
+	open map[openKey]*filling
+}
+
+type openKey struct {
+	tag  string
+	kind event.Kinds
+}
+
+// filling is a chunk that still grows.
+type filling struct {
+	data   []byte
+	n      int
+	holds  []event.Hold
+	routes []*output
+}
+
+// step is one filter or processor at work.
+type step struct {
+	instance
+	p        *Pipeline
+	plugin   plugin.Filter
+	kinds    event.Kinds
+	matcher  *matcher // nil for processors
+	where    func(*event.Record) bool
+	counters FilterCounters
+
+	mu sync.Mutex
+}
+
+// derived collects what a filter emits while it filters: it enters the pipeline after the filter is done,
+// since it passes all filters again, that one included.
+type derived struct{ batches []*event.Batch }
+
+type derivedKey struct{}
+
+// Emit implements [plugin.Emitter].
+func (in *input) Emit(ctx context.Context, b *event.Batch) error {
+	if err := in.gate.wait(ctx, in); err != nil {
+		b.Settle(event.GivenUp)
+		return err
+	}
+	in.counters.Records.Add(uint64(b.Len()))
+	in.counters.Bytes.Add(uint64(len(b.Bytes())))
+	for _, s := range in.processors {
+		s.apply(ctx, in, b)
+	}
+	in.filter(ctx, b)
+	return nil
+}
+
+// filter passes b through the filters and stores what is left.
+func (in *input) filter(ctx context.Context, b *event.Batch) {
+	if b.Kind == event.Logs {
+		for _, f := range in.p.filters {
+			if b.Len() == 0 {
+				break
+			}
+			if f.matcher.match(b.Tag) {
+				f.apply(ctx, in, b)
+			}
+		}
+	}
+	if b.Len() == 0 || !in.settings.routable {
+		b.Settle(event.Filtered)
+		return
+	}
+	routes := in.p.routes(b.Tag)
+	if len(routes) == 0 {
+		in.p.lose(NoRoute, b.Len(), b.Tag)
+		b.Settle(event.GivenUp)
+		return
+	}
+	in.store(b, routes)
+}
+
+// apply runs one step and then brings what it emitted to the pipeline's start.
+func (s *step) apply(ctx context.Context, in *input, b *event.Batch) {
+	if !s.kinds.Has(b.Kind) {
+		return
+	}
+	var more derived
+	n, size := b.Len(), len(b.Bytes())
+	s.mu.Lock()
+	b.Where(s.where)
+	err := guard(func() error { return s.plugin.Filter(context.WithValue(ctx, derivedKey{}, &more), b) })
+	b.Where(nil)
+	s.mu.Unlock()
+	if err != nil {
+		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, b.Tag, err))
+	}
+	s.count(n, size, b)
+	for _, d := range more.batches {
+		in.filter(ctx, d)
+	}
+}
+
+func (s *step) count(n, size int, b *event.Batch) {
+	s.counters.Records.Add(uint64(n))
+	s.counters.Bytes.Add(uint64(size))
+	if d := b.Len() - n; d > 0 {
+		s.counters.Added.Add(uint64(d))
+	} else if d < 0 {
+		s.counters.Dropped.Add(uint64(-d))
+		s.counters.DroppedBytes.Add(uint64(max(0, size-len(b.Bytes()))))
+	}
+}
+
+// guard turns a panic of a plugin into an error with its stack.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// store appends b to the open chunk of its tag and sends the chunk off when it is full.
+func (in *input) store(b *event.Batch, routes []*output) {
+	key := openKey{b.Tag, b.Kind}
+	in.charge(len(b.Bytes()))
+	in.mu.Lock()
+	f := in.open[key]
+	if f == nil {
+		f = &filling{routes: routes}
+		in.open[key] = f
+	}
+	if len(f.data) == 0 && len(b.Bytes()) >= 32<<10 {
+		f.data = b.Bytes() // the batch is ours: no need to copy what fills a chunk alone
+	} else {
+		f.data = append(f.data, b.Bytes()...)
+	}
+	f.n += b.Len()
+	if h := b.Own(); h.Watched() {
+		f.holds = append(f.holds, h)
+	}
+	full := len(f.data) > chunkLimit || b.Kind != event.Logs
+	if full {
+		delete(in.open, key)
+	}
+	in.mu.Unlock()
+	if full {
+		in.send(key, f)
+	}
+}
+
+// flush sends off every chunk that holds something.
+func (in *input) flush() {
+	in.mu.Lock()
+	open := in.open
+	in.open = map[openKey]*filling{}
+	in.mu.Unlock()
+	for key, f := range open {
+		in.send(key, f)
+	}
+}
+
+func (in *input) send(key openKey, f *filling) {
+	s := &stored{
+		chunk: event.NewChunk(in.p.ids.Add(1), key.tag, key.kind, f.data, f.n),
+		in:    in,
+		holds: f.holds,
+		size:  int64(len(f.data)),
+	}
+	s.left.Store(int32(len(f.routes)))
+	for _, o := range f.routes {
+		o.accept(s)
+	}
+}
+
+// stored is a chunk on its way, shared by its routes.
+type stored struct {
+	chunk   *event.Chunk
+	in      *input
+	holds   []event.Hold
+	size    int64
+	left    atomic.Int32 // routes that are not done with it
+	worst   atomic.Int32 // of their outcomes
+	claimed atomic.Bool  // an output has taken it: it no longer counts against its input
+}
+
+var errPaused = errors.New("the input is paused and the pipeline stops")
+
+// gate holds an input back while too much of what it brought waits for a first output.
+type gate struct {
+	mu      sync.Mutex
+	waiting int64         // bytes that no output has taken yet
+	change  chan struct{} // closed when waiting shrinks
+	paused  bool
+}
+
+// wait blocks while the input is over its limit, or the agent over its budget.
+func (g *gate) wait(ctx context.Context, in *input) error {
+	for {
+		g.mu.Lock()
+		why := in.overlimit(g.waiting)
+		if why == "" {
+			if g.paused {
+				g.paused = false
+				in.log.Info("resume (" + in.shown() + ")")
+			}
+			g.mu.Unlock()
+			return nil
+		}
+		if !g.paused {
+			g.paused = true
+			in.log.Warn(in.shown() + " paused (" + why + ")")
+		}
+		if g.change == nil {
+			g.change = make(chan struct{})
+		}
+		change := g.change
+		g.mu.Unlock()
+		select {
+		case <-change:
+		case <-in.p.room():
+		case <-ctx.Done():
+			return errPaused
+		}
+	}
+}
+
+func (in *input) overlimit(waiting int64) string {
+	if limit := in.settings.memBufLimit; limit > 0 && waiting >= limit {
+		return fmt.Sprintf("mem buf overlimit: %d bytes wait for an output, mem_buf_limit is %d", waiting, limit)
+	}
+	if all, limit := in.p.unclaimed.Load(), in.p.set.MemoryBudget/2; limit > 0 && all >= limit {
+		return fmt.Sprintf("memory budget: %d bytes of all inputs wait for an output, half of storage.memory_budget is %d", all, limit)
+	}
+	return ""
+}
+
+// charge counts n bytes that wait for their first output; a negative n is what one has taken.
+func (in *input) charge(n int) {
+	in.gate.mu.Lock()
+	in.gate.waiting += int64(n)
+	if n < 0 && in.gate.change != nil {
+		close(in.gate.change)
+		in.gate.change = nil
+	}
+	in.gate.mu.Unlock()
+	in.p.unclaimed.Add(int64(n))
+	if n < 0 {
+		in.p.madeRoom()
+	}
+}

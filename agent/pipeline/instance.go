@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// instance is what inputs, filters, outputs and customs have in common.
+type instance struct {
+	name  string // "cpu.0"
+	alias string
+	log   *slog.Logger
+	pos   option.Pos
+}
+
+// shown is the name in logs and metrics.
+func (i *instance) shown() string {
+	if i.alias != "" {
+		return i.alias
+	}
+	return i.name
+}
+
+// assembly is what one instance is made of: its section, the settings of the pipeline and those of the
+// plugin.
+type assembly[P any] struct {
+	b      *builder
+	kind   string // "input", for the log
+	spec   plugin.Spec[P]
+	sec    config.Section
+	common *common
+	opts   []option.Option // the pipeline's own
+}
+
+// make decodes the section and builds the plugin.
+func (a assembly[P]) make(tag func() string) (P, instance, error) {
+	var none P
+	cfg := a.spec.Config()
+	own := cfg.Options()
+	var rest []option.Property
+	opts := append(append(a.opts, own...), network(&rest)...)
+	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos}
+	err := option.Decode(opts, a.props(opts), a.sec.Pos)
+	if err != nil {
+		return none, inst, a.b.explain(err, opts)
+	}
+	inst.alias = a.common.alias
+	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common)
+	env := a.b.env(&inst, a.sec.Props)
+	if tag != nil {
+		env.Tag = tag()
+	}
+	if env.Tag == "" {
+		env.Tag = inst.name
+	}
+	p, err := cfg.New(env)
+	if err != nil {
+		if _, placed := err.(*option.Error); !placed {
+			err = &option.Error{Pos: a.sec.Pos, Msg: fmt.Sprintf("%s %s: %v", a.kind, a.spec.Name, err)}
+		}
+		return none, inst, err
+	}
+	return p, inst, nil
+}
+
+// props leaves out what an empty variable made empty: such a property counts as not set.
+func (a assembly[P]) props(opts []option.Option) []option.Property {
+	var props []option.Property
+	for _, p := range a.sec.Props {
+		if p.Value.Kind == option.KindText && p.Value.Text == "" {
+			continue
+		}
+		props = append(props, p)
+	}
+	return props
+}
+
+// number gives the next instance name of a plugin: dummy.0, dummy.1, …
+func (b *builder) number(kind, name string) string {
+	key := kind + " " + name
+	n := b.counts[key]
+	b.counts[key]++
+	return fmt.Sprintf("%s.%d", name, n)
+}
+
+func (b *builder) logger(component string, c *common) *slog.Logger {
+	level := b.set.Level
+	if c.hasLevel && level < logger.LevelOff {
+		level = c.level
+	}
+	return logger.New(b.set.Sink, component, logger.Options{Level: level, Suppress: c.suppress})
+}
+
+// lookup finds a plugin by its configured name, or says why there is none.
+func lookup[P any](specs []plugin.Spec[P], sec config.Section, kind string, planned func(kind, name string) bool) (plugin.Spec[P], error) {
+	name := strings.ToLower(sec.Name)
+	var names []string
+	// Plugins that were loaded from files stand behind the built-in ones and win over them.
+	for i := len(specs) - 1; i >= 0; i-- {
+		if specs[i].Name == name {
+			return specs[i], nil
+		}
+		names = append(names, specs[i].Name)
+	}
+	switch {
+	case name == "":
+		return plugin.Spec[P]{}, &option.Error{Pos: sec.Pos, Msg: "this " + kind + " has no name", Cure: "add the property 'name' with the plugin to use"}
+	case planned != nil && planned(kind, name):
+		return plugin.Spec[P]{}, &option.Error{Pos: sec.Pos, Msg: fmt.Sprintf("%s plugin '%s' is not in this build yet", kind, name), Cure: "fluent-bit -h lists those that are"}
+	}
+	cure := option.Suggest(name, names)
+	if cure == "" {
+		cure = "fluent-bit -h lists the plugins; one in a file is loaded with -e FILE"
+	}
+	return plugin.Spec[P]{}, &option.Error{Pos: sec.Pos, Msg: fmt.Sprintf("unknown %s plugin '%s'", kind, sec.Name), Cure: cure}
+}

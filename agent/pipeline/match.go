@@ -1,0 +1,57 @@
+package pipeline
+
+import (
+	"github.com/fluent/fluent-bit-go/agent/internal/regex"
+	"github.com/fluent/fluent-bit-go/option"
+)
+
+// matcher decides which tags an instance takes: the pattern, the expression, or either of both.
+type matcher struct {
+	pattern string
+	expr    *regex.Regexp
+}
+
+func newMatcher(m matching) (matcher, error) {
+	x := matcher{pattern: m.match}
+	if m.matchRegex == "" {
+		return x, nil
+	}
+	re, err := regex.Compile(m.matchRegex)
+	if err != nil {
+		return x, option.Errorf(m.matchPos, "match_regex: %v", err)
+	}
+	x.expr = re
+	return x, nil
+}
+
+func (m *matcher) match(tag string) bool {
+	return m.pattern != "" && wildcard(m.pattern, tag) || m.expr != nil && m.expr.MatchStart([]byte(tag))
+}
+
+// wildcard matches the whole of s; * stands for any run of bytes, also an empty one.
+func wildcard(pattern, s string) bool {
+	p, i := 0, 0
+	star, back := -1, 0 // the last * and where its run ends so far
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, back = p, i
+			p++
+		case p < len(pattern) && pattern[p] == s[i]:
+			p++
+			i++
+		case star >= 0: // let the last * take one byte more
+			back++
+			p, i = star+1, back
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// set reports whether there is anything to match.
+func (m *matcher) set() bool { return m.pattern != "" || m.expr != nil }

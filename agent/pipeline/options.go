@@ -1,0 +1,161 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/option"
+)
+
+// common are the settings that every instance has.
+type common struct {
+	alias    string
+	level    slog.Level
+	hasLevel bool
+	suppress time.Duration
+}
+
+func (c *common) options() []option.Option {
+	return []option.Option{
+		option.String("alias", &c.alias).Help("Name of the instance in logs and metrics, instead of plugin.N."),
+		option.Var("log_level", "string", &c.level, func(s string) (slog.Level, error) {
+			c.hasLevel = true
+			return logger.ParseLevel(s)
+		}).Help("Log level of this instance: off, error, warn, info, debug or trace. Without it the service's."),
+		option.Duration("log_suppress_interval", &c.suppress).Default("0").Help("Hide a log line that repeats itself within this time."),
+	}
+}
+
+// matching are the settings of what takes records by tag.
+type matching struct {
+	match      string
+	matchRegex string
+	matchPos   option.Pos
+	has        bool
+}
+
+func (m *matching) options() []option.Option {
+	return []option.Option{
+		option.Nested("match", "string", func(v option.Value) error {
+			m.match, m.matchPos, m.has = v.Text, v.Pos, true
+			return nil
+		}).Help("Which tags to take; * stands for any run of characters."),
+		option.Nested("match_regex", "string", func(v option.Value) error {
+			m.matchRegex, m.has = v.Text, true
+			return nil
+		}).Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
+	}
+}
+
+// inputSettings are the settings that every input has.
+type inputSettings struct {
+	common
+	tag            string
+	routable       bool
+	memBufLimit    int64
+	storage        string
+	pauseOverlimit bool
+	threaded       bool
+	ignored        string
+	ignoredInt     int
+	ignoredFloat   float64
+	ignoredTime    time.Duration
+	rateGate       bool
+	processors     []option.Value
+	network        []option.Property
+}
+
+func (s *inputSettings) options() []option.Option {
+	return append(s.common.options(),
+		option.String("tag", &s.tag).Help("Tag of the records; the instance's name when not given."),
+		option.Switch("routable", &s.routable).Default("true").Help("off: records are counted and processed but go to no output."),
+		option.Size("mem_buf_limit", &s.memBufLimit).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
+		option.Enum("storage.type", &s.storage, "memory", "filesystem", "memrb").Default("memory").Help("Where records wait for delivery. This build keeps them in memory."),
+		option.Switch("storage.pause_on_chunks_overlimit", &s.pauseOverlimit).Default("false").Help("Taken for compatibility; memory is bounded by storage.memory_budget."),
+		option.Switch("threaded", &s.threaded).Default("false").Help("Taken for compatibility: every input runs on its own here."),
+		option.Int("thread.ring_buffer.capacity", &s.ignoredInt).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
+		option.Int("thread.ring_buffer.window", &s.ignoredInt).Default("5").Help("Taken for compatibility; there is no ring buffer."),
+		option.Switch("rate_gate", &s.rateGate).Default("false").Help("Pause the input while it brings more than rate_gate.max_bytes or rate_gate.max_records. Not in this build yet."),
+		option.Size("rate_gate.max_bytes", new(int64)).Default("0").Help("Bytes per rate_window; 0 for no limit."),
+		option.Int("rate_gate.max_records", &s.ignoredInt).Default("0").Help("Records per rate_window; 0 for no limit."),
+		option.Switch("rate_gate.backpressure", new(bool)).Default("true").Help("Let the gate also close while outputs are behind."),
+		option.Float("rate_gate.resume_ratio", &s.ignoredFloat).Default("0.80").Help("The gate opens again below this part of the limit."),
+		option.Duration("rate_window", &s.ignoredTime).Default("1s").Help("The span over which rates are measured."),
+		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
+			Help("Processors for what this input brings, by signal (YAML only)."),
+		option.Nested("routes", "nested", func(option.Value) error { return errors.New("is not in this build yet") }).
+			Help("Conditional routes (YAML only). Not in this build yet."),
+	)
+}
+
+// filterSettings are the settings that every filter has.
+type filterSettings struct {
+	common
+	matching
+	active bool
+}
+
+func (s *filterSettings) options() []option.Option {
+	return append(append(s.common.options(), s.matching.options()...),
+		option.Switch("active", &s.active).Default("true").Help("off: the filter is checked but not used."))
+}
+
+// outputSettings are the settings that every output has.
+type outputSettings struct {
+	common
+	matching
+	retries    retryLimit
+	workers    int
+	totalLimit int64
+	processors []option.Value
+}
+
+func (s *outputSettings) options() []option.Option {
+	return append(append(s.common.options(), s.matching.options()...),
+		option.Var("retry_limit", "string", &s.retries, parseRetryLimit).Default("no_limits").
+			Help("How often a chunk is tried again after its first failure: a number, no_limits or no_retries."),
+		option.Int("workers", &s.workers).Default("0").Help("How many chunks may be delivered at the same time; 0 for the plugin's own number."),
+		option.Var("storage.total_limit_size", "size", &s.totalLimit, func(t string) (int64, error) {
+			if strings.EqualFold(t, "off") {
+				return 0, nil
+			}
+			return option.ParseSize(t)
+		}).Default("0").Help("How many bytes may wait for this output; beyond it the oldest chunks are given up. 0 or off for no limit of its own."),
+		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
+			Help("Processors for what this output delivers, by signal (YAML only)."),
+	)
+}
+
+// retryLimit is how many retries follow the first attempt; negative for no limit.
+type retryLimit int
+
+const unlimited retryLimit = -1
+
+func parseRetryLimit(s string) (retryLimit, error) {
+	switch strings.ToLower(s) {
+	case "no_limits", "false", "off":
+		return unlimited, nil
+	case "no_retries":
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("is no retry limit (a number from 1, no_limits or no_retries)")
+	}
+	return retryLimit(n), nil
+}
+
+// network are the keys of listeners and clients. The C agent takes them on any instance, so they are
+// no unknown keys, whoever reads them.
+func network(props *[]option.Property) []option.Option {
+	var opts []option.Option
+	for _, name := range []string{"host", "port", "listen", "ipv6", "net.", "tls", "_debug.", "telemetry", "storage."} {
+		opts = append(opts, option.Rest(name, props).Help("Network and transport settings, for plugins that use them."))
+	}
+	return opts
+}

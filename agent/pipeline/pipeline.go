@@ -1,0 +1,163 @@
+// Package pipeline builds inputs, filters and outputs out of a configuration and moves records between
+// them: route, flush, retry, shutdown.
+//
+// Records live in memory from an input's Emit to the moment when every output that their tag is routed to
+// has delivered them or given them up. Each output has its own queue over the shared chunks, so a dead one
+// delays nobody.
+package pipeline
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Settings are what the service section says to the pipeline.
+type Settings struct {
+	Flush        time.Duration
+	Grace        time.Duration // negative: wait until everything is delivered
+	RetryBase    time.Duration // the shortest wait before a retry
+	RetryCap     time.Duration // the longest
+	MemoryBudget int64         // bytes of records in memory; 0 for no limit
+	JSON         event.JSONStyle
+	Sink         *logger.Sink
+	Level        slog.Level
+	// Planned tells whether a plugin is known but not built yet, for the error message.
+	Planned func(kind, name string) bool
+}
+
+// Pipeline is one built configuration.
+type Pipeline struct {
+	set      Settings
+	log      *slog.Logger
+	inputs   []*input
+	filters  []*step
+	outputs  []*output
+	customs  []*custom
+	parsers  map[string]plugin.Parser
+	emitter  *input // what filters and outputs emit enters here
+	Warnings []*option.Error
+
+	routing   sync.Map // tag → []*output
+	routed    atomic.Int64
+	ids       atomic.Uint64
+	unclaimed atomic.Int64 // bytes that no output has taken yet
+	roomMu    sync.Mutex
+	roomFreed chan struct{}
+	pending   pending
+	lost      losses
+	noRoute   sync.Map // tags that were warned about
+	stop      chan int
+}
+
+type custom struct {
+	instance
+	plugin plugin.Custom
+}
+
+// routingCap bounds the routing cache: an input that makes a tag per client must not eat the memory.
+const routingCap = 10_000
+
+// routes returns the outputs that take tag.
+func (p *Pipeline) routes(tag string) []*output {
+	if r, ok := p.routing.Load(tag); ok {
+		return r.([]*output)
+	}
+	var outs []*output
+	for _, o := range p.outputs {
+		if o.matcher.match(tag) {
+			outs = append(outs, o)
+		}
+	}
+	if p.routed.Add(1) > routingCap {
+		p.routing.Clear()
+		p.routed.Store(1)
+	}
+	p.routing.Store(tag, outs)
+	return outs
+}
+
+// lose counts records without a route and warns once per tag.
+func (p *Pipeline) lose(why Reason, n int, tag string) {
+	p.lost[why].Add(uint64(n))
+	if _, said := p.noRoute.LoadOrStore(tag, true); !said {
+		p.log.Warn(fmt.Sprintf("records with tag '%s' match no output and are dropped; give an output a match for it", tag))
+	}
+}
+
+// room returns a channel that is closed when memory was freed.
+func (p *Pipeline) room() <-chan struct{} {
+	p.roomMu.Lock()
+	defer p.roomMu.Unlock()
+	if p.roomFreed == nil {
+		p.roomFreed = make(chan struct{})
+	}
+	return p.roomFreed
+}
+
+func (p *Pipeline) madeRoom() {
+	p.roomMu.Lock()
+	defer p.roomMu.Unlock()
+	if p.roomFreed != nil {
+		close(p.roomFreed)
+		p.roomFreed = nil
+	}
+}
+
+// pending counts deliveries that are not settled.
+type pending struct {
+	mu   sync.Mutex
+	n    int
+	none chan struct{} // closed when n falls to 0
+}
+
+func (c *pending) Add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n += n
+}
+
+func (c *pending) Done() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n--; c.n == 0 && c.none != nil {
+		close(c.none)
+		c.none = nil
+	}
+}
+
+func (c *pending) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+// wait returns a channel that is closed once nothing is pending.
+func (c *pending) wait() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == 0 {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	if c.none == nil {
+		c.none = make(chan struct{})
+	}
+	return c.none
+}
+
+// Stop asks the running pipeline to end in an orderly manner with an exit code. Only the first call counts.
+func (p *Pipeline) Stop(code int) {
+	select {
+	case p.stop <- code:
+	default:
+	}
+}

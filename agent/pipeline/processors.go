@@ -1,0 +1,81 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// signals are the keys under `processors`.
+var signals = map[string]event.Kinds{"logs": event.Logs, "metrics": event.Metrics, "traces": event.Traces, "profiles": event.Profiles}
+
+// processors builds the steps of one input or output from the nested values of its key `processors`.
+func (b *builder) processors(values []option.Value, of instance) (steps []*step) {
+	for _, v := range values {
+		if v.Kind != option.KindMap {
+			b.fail(&option.Error{Pos: v.Pos, Msg: "processors is no map", Cure: "write the signals below it: logs, metrics, traces, profiles"})
+			continue
+		}
+		for _, signal := range v.Map {
+			kind, ok := signals[strings.ToLower(signal.Key)]
+			if !ok {
+				b.fail(&option.Error{Pos: signal.Pos, Msg: fmt.Sprintf("unknown signal '%s' under processors", signal.Key), Cure: option.Suggest(signal.Key, []string{"logs", "metrics", "traces", "profiles"})})
+				continue
+			}
+			if signal.Value.Kind != option.KindList {
+				b.fail(&option.Error{Pos: signal.Value.Pos, Msg: "processors are no list", Cure: "begin each with '- name: …'"})
+				continue
+			}
+			for _, entry := range signal.Value.List {
+				if s := b.processor(entry, kind, of); s != nil {
+					steps = append(steps, s)
+				}
+			}
+		}
+	}
+	return steps
+}
+
+// processor builds one entry: a processor, or any filter by name.
+func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step {
+	sec := config.Section{Kind: "processor", Pos: v.Pos}
+	s := &step{p: b.p, kinds: kind}
+	for _, p := range v.Map {
+		switch {
+		case p.Is("name"):
+			sec.Name = p.Value.Text
+		case p.Is("condition"):
+			where, err := newCondition(p.Value)
+			if err != nil {
+				b.fail(at(p.Pos, "condition", err))
+				return nil
+			}
+			s.where = where
+		default:
+			sec.Props = append(sec.Props, p)
+		}
+	}
+	specs := append(append([]plugin.Spec[plugin.Filter]{}, b.specs.Filters...), b.specs.Processors...)
+	spec, err := lookup(specs, sec, "processor", func(_, name string) bool {
+		return b.set.Planned != nil && (b.set.Planned("processor", name) || b.set.Planned("filter", name))
+	})
+	if err != nil {
+		b.fail(unknown(err))
+		return nil
+	}
+	if !spec.Kinds.Has(kind) {
+		b.fail(&option.Error{Pos: v.Pos, Msg: fmt.Sprintf("processor '%s' does not take this signal", spec.Name)})
+		return nil
+	}
+	var set filterSettings // a filter keeps its settings here too; its match does not count
+	a := assembly[plugin.Filter]{b: b, kind: "processor", spec: spec, sec: sec, common: &set.common, opts: set.options()}
+	if s.plugin, s.instance, err = a.make(func() string { return of.name }); err != nil {
+		b.fail(err)
+		return nil
+	}
+	return s
+}
