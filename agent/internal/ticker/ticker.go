@@ -4,6 +4,7 @@ package ticker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"time"
@@ -48,16 +49,19 @@ type Sampler struct {
 	Tag    string
 	Log    *slog.Logger
 	Period time.Duration
+	Count  int // how many batches to emit; 0 never ends
 
 	// Sample appends the records of one sample to b; none is fine. After an error nothing of the sample
 	// is emitted: the error is logged, once until a sample succeeds again.
 	Sample func(b *event.Batch) error
 }
 
-// Run emits a batch per sample, the first after one Period, until ctx ends. A period that ends while the
+var errEnough = errors.New("as many batches as asked for")
+
+// Run emits a batch per sample, the first after one Period, until ctx ends or Count is reached. A period that ends while the
 // last batch still waits to be taken is left out.
 func (s Sampler) Run(ctx context.Context, to plugin.Emitter) error {
-	failed := 0
+	failed, emitted := 0, 0
 	err := plugin.Every(ctx, s.Period, func() error {
 		b := event.New(s.Tag)
 		if err := s.Sample(b); err != nil {
@@ -73,9 +77,15 @@ func (s Sampler) Run(ctx context.Context, to plugin.Emitter) error {
 		if b.Len() == 0 {
 			return nil
 		}
-		return to.Emit(ctx, b)
+		if err := to.Emit(ctx, b); err != nil {
+			return err
+		}
+		if emitted++; emitted == s.Count {
+			return errEnough
+		}
+		return nil
 	})
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || err == errEnough {
 		return nil
 	}
 	return err

@@ -101,3 +101,16 @@ func TestRefusedBatchEndsTheRunWithItsError(t *testing.T) {
 		}
 	})
 }
+
+func TestCountEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, emitted := time.Now(), 0
+		err := ticker.Sampler{Period: time.Second, Count: 3, Sample: func(b *event.Batch) error {
+			b.Append(event.Now(), nil, event.Value{0x80})
+			return nil
+		}}.Run(t.Context(), emitter(func(*event.Batch) error { emitted++; return nil }))
+		if err != nil || emitted != 3 || time.Since(start) != 3*time.Second {
+			t.Errorf("%d batches after %v, %v", emitted, time.Since(start), err)
+		}
+	})
+}
