@@ -4,6 +4,9 @@ package builtin
 import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
+	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
+	"github.com/fluent/fluent-bit-go/agent/inputs/random"
+	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
 	"github.com/fluent/fluent-bit-go/agent/outputs/counter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
@@ -17,6 +20,9 @@ func Plugins() plugin.Set {
 		Inputs: []plugin.Spec[plugin.Input]{
 			cpu.Plugin,
 			dummy.Plugin,
+			mem.Plugin,
+			random.Plugin,
+			stdin.Plugin,
 		},
 		Outputs: []plugin.Spec[plugin.Output]{
 			counter.Plugin,
