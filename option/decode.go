@@ -35,7 +35,7 @@ func Decode(opts []Option, props []Property, at Pos) error {
 		seen[o.Name] = true
 		// A YAML list under a key that takes one value is the key repeated.
 		values := []Value{p.Value}
-		if p.Value.Kind == KindList && !strings.HasPrefix(o.Type, "nested") {
+		if p.Value.Kind == KindList && !o.whole {
 			values = p.Value.List
 		}
 		for _, v := range values {
@@ -58,7 +58,7 @@ func (o *Option) fault(v Value, err error) error {
 	}
 	shown := v.Text
 	if o.Masked {
-		shown = "…"
+		shown = mask
 	}
 	e := &Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: '%s' %v", o.Name, shown, err)}
 	if len(o.Choices) > 0 && !o.Masked {
@@ -137,6 +137,28 @@ func distance(a, b string) int {
 		prev2, prev = prev, row
 	}
 	return prev[len(b)]
+}
+
+// CheckOnce returns an error for each option in props that takes one value and was given more, which the
+// C Fluent Bit refuses for the options of plugins. Decode lets the last one count.
+func CheckOnce(opts []Option, props []Property) error {
+	var errs []error
+	first := map[string]Pos{}
+	for _, p := range props {
+		o := find(opts, p.Key)
+		if o == nil || o.Repeats {
+			continue
+		}
+		earlier, again := first[o.Name]
+		switch {
+		case again:
+			errs = append(errs, &Error{Pos: p.Pos, Msg: fmt.Sprintf("'%s' is set again, after %v", o.Name, earlier), Cure: "remove one of them"})
+		case p.Value.Kind == KindList && !o.whole && len(p.Value.List) > 1:
+			errs = append(errs, &Error{Pos: p.Pos, Msg: fmt.Sprintf("'%s' takes one value, not %d", o.Name, len(p.Value.List)), Cure: "remove all but one"})
+		}
+		first[o.Name] = p.Pos
+	}
+	return errors.Join(errs...)
 }
 
 // Knows reports whether one of opts takes key.

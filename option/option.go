@@ -24,8 +24,9 @@ type Option struct {
 	Prefix   bool // Name is the beginning of many keys
 	Choices  []string
 
-	keys []string // every key it answers to, when more than Name
-	set  func(key string, v Value) error
+	keys  []string // every key it answers to, when more than Name
+	whole bool     // set takes lists itself; for the others a list is the key repeated
+	set   func(key string, v Value) error
 }
 
 // Help says what the setting does, in one sentence.
@@ -77,7 +78,7 @@ func Each[T any](name, typ string, p *[]T, parse func(string) (T, error)) Option
 
 // Nested binds an option that reads the whole value, maps and lists included.
 func Nested(name, typ string, set func(Value) error) Option {
-	return Option{Name: name, Type: typ, Repeats: true, set: func(_ string, v Value) error { return set(v) }}
+	return Option{Name: name, Type: typ, Repeats: true, whole: true, set: func(_ string, v Value) error { return set(v) }}
 }
 
 // Ordered binds several keys whose order among each other matters, such as the rules of the filter
@@ -106,19 +107,6 @@ func String(name string, p *string) Option {
 // Strings binds a text that may be given many times.
 func Strings(name string, p *[]string) Option {
 	return Each(name, "string", p, func(s string) (string, error) { return s, nil })
-}
-
-// CSV binds a list whose items are separated by commas; blanks around an item do not count.
-func CSV(name string, p *[]string) Option {
-	return Var(name, "CLIST", p, func(s string) ([]string, error) {
-		var list []string
-		for item := range strings.SplitSeq(s, ",") {
-			if item = strings.TrimSpace(item); item != "" {
-				list = append(list, item)
-			}
-		}
-		return list, nil
-	})
 }
 
 // Int binds a whole number.
@@ -178,13 +166,21 @@ func ParseInt(s string) (int, error) {
 	return n, nil
 }
 
-// ParseFloat reads a number.
+// ParseFloat reads a decimal number, with a fraction and an exponent if need be.
 func ParseFloat(s string) (float64, error) {
-	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	f, err := parseDecimal(strings.TrimSpace(s))
 	if err != nil {
 		return 0, errors.New("is not a number")
 	}
 	return f, nil
+}
+
+// parseDecimal leaves out what strconv knows and no configuration means: hexadecimal, inf and nan.
+func parseDecimal(s string) (float64, error) {
+	if strings.Trim(s, "0123456789.eE+-") != "" {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseFloat(s, 64)
 }
 
 // ParseBool reads true/on/yes and false/off/no, in any case.
@@ -218,8 +214,8 @@ func ParseSize(s string) (int64, error) {
 	default:
 		return 0, errSize
 	}
-	f, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
-	if err != nil || f*mul >= 1<<63 || f*mul <= -1<<63 || f != f {
+	f, err := parseDecimal(strings.TrimSpace(num))
+	if err != nil || f*mul >= 1<<63 || f*mul <= -1<<63 {
 		return 0, errSize
 	}
 	return int64(f * mul), nil
@@ -245,8 +241,8 @@ func ParseDuration(s string) (time.Duration, error) {
 			num, unit = s[:len(s)-1], 24*time.Hour
 		}
 	}
-	f, err := strconv.ParseFloat(num, 64)
-	if err != nil || f != f || f*float64(unit) >= 1<<63 || f*float64(unit) <= -1<<63 {
+	f, err := parseDecimal(strings.TrimSpace(num))
+	if err != nil || f*float64(unit) >= 1<<63 || f*float64(unit) <= -1<<63 {
 		return 0, errors.New("is not a time (seconds, or a number with s, m, h or d)")
 	}
 	return time.Duration(f * float64(unit)), nil

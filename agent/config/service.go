@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -147,7 +146,7 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Serve health, metrics and reload over HTTP."),
 		option.String("http_listen", &s.HTTPListen).Default("0.0.0.0").
 			Help("Address on which the HTTP server listens."),
-		port("http_port", &s.HTTPPort).Default("2020").
+		option.Port("http_port", &s.HTTPPort).Default("2020").
 			Help("Port of the HTTP server."),
 		option.Switch("health_check", &s.HealthCheck).Default("off").
 			Help("Let /api/v1/health judge the outputs by their errors."),
@@ -162,7 +161,7 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Let SIGHUP and the HTTP server reload the configuration."),
 		option.Switch("hot_reload.ensure_thread_safety", &s.HotReloadEnsureThreadSafety).Default("on").
 			Help("Accepted for compatibility: a reload never touches a running plugin."),
-		notNegative("hot_reload.timeout", &s.HotReloadTimeout).Default("0").
+		option.Var("hot_reload.timeout", "time", &s.HotReloadTimeout, option.AtLeast(option.ParseDuration, 0)).Default("0").
 			Help("Longest time that a reload may take, in seconds; 0 is no limit."),
 		option.Size("coro_stack_size", &s.CoroStackSize).Default("65536").
 			Help("Accepted for compatibility and without effect."),
@@ -258,51 +257,13 @@ func (r *reader) checkService(props []option.Property) {
 }
 
 func positive(name string, p *time.Duration) option.Option {
-	return option.Var(name, "time", p, func(s string) (time.Duration, error) {
-		d, err := option.ParseDuration(s)
-		if err == nil && d <= 0 {
-			err = errors.New("is not more than 0")
-		}
-		return d, err
-	})
-}
-
-func notNegative(name string, p *time.Duration) option.Option {
-	return option.Var(name, "time", p, func(s string) (time.Duration, error) {
-		d, err := option.ParseDuration(s)
-		if err == nil && d < 0 {
-			err = errors.New("is less than 0")
-		}
-		return d, err
-	})
+	return option.Var(name, "time", p, option.Above(option.ParseDuration, 0))
 }
 
 func percent(name string, p *float64) option.Option {
-	return option.Var(name, "double", p, func(s string) (float64, error) {
-		f, err := option.ParseFloat(s)
-		if err == nil && !(f >= 0 && f <= 100) {
-			err = errors.New("is no percentage (0 to 100)")
-		}
-		return f, err
-	})
+	return option.Var(name, "double", p, option.Between(option.ParseFloat, 0, 100))
 }
 
 func atLeast(name string, p *int, least int) option.Option {
-	return option.Var(name, "integer", p, func(s string) (int, error) {
-		n, err := option.ParseInt(s)
-		if err == nil && n < least {
-			err = fmt.Errorf("is less than %d", least)
-		}
-		return n, err
-	})
-}
-
-func port(name string, p *int) option.Option {
-	return option.Var(name, "integer", p, func(s string) (int, error) {
-		n, err := option.ParseInt(s)
-		if err == nil && (n < 1 || n > 65535) {
-			err = errors.New("is no port (1 to 65535)")
-		}
-		return n, err
-	})
+	return option.Var(name, "integer", p, option.AtLeast(option.ParseInt, least))
 }
