@@ -13,7 +13,7 @@ type FLBDecoder struct {
 	data  []byte // a copy: the host's memory is gone when the flush returns
 	pos   int
 	bad   []int8 // codes of events that were passed over, still to be reported
-	group int    // where the marker of the open group stands, -1 without one
+	group int    // one more than where the marker of the open group stands, 0 without one
 	deep  bool   // the value being decoded nests too deep
 	keys  keys
 	boxes boxes
@@ -23,13 +23,13 @@ type FLBDecoder struct {
 // It copies them: what [GetRecord] returns stays valid, and may be changed, after the flush has returned.
 func NewDecoder(data unsafe.Pointer, length int) *FLBDecoder {
 	if data == nil || length <= 0 {
-		return &FLBDecoder{group: -1}
+		return &FLBDecoder{}
 	}
 	return NewDecoderBytes(append([]byte(nil), unsafe.Slice((*byte)(data), length)...))
 }
 
 // NewDecoderBytes returns a decoder of a chunk in Go memory, for tests. The decoder owns data from now on.
-func NewDecoderBytes(data []byte) *FLBDecoder { return &FLBDecoder{data: data, group: -1} }
+func NewDecoderBytes(data []byte) *FLBDecoder { return &FLBDecoder{data: data} }
 
 // Codes of [GetRecord].
 const (
@@ -83,10 +83,10 @@ func GetRecordWithMetadata(dec *FLBDecoder) (ret int, ts interface{}, metadata, 
 // Group returns the metadata and the attributes of the group that the last event belongs to, as OpenTelemetry
 // inputs send them: resource and scope. Both are nil outside of a group.
 func (dec *FLBDecoder) Group() (metadata, attributes map[interface{}]interface{}) {
-	if dec == nil || dec.group < 0 {
+	if dec == nil || dec.group == 0 {
 		return nil, nil
 	}
-	ev, _ := dec.event(dec.group)
+	ev, _ := dec.event(dec.group - 1)
 	if ev.meta > 0 {
 		metadata = dec.record(ev.meta)
 	}
@@ -105,19 +105,19 @@ func (dec *FLBDecoder) next(withMetadata bool) (ret int, ts any, metadata, rec m
 
 		ev, code := dec.event(at)
 		if code == codeOK && ev.marker != 0 {
-			dec.group = -1
+			dec.group = 0
 			if ev.marker == groupStart {
-				dec.group = at
+				dec.group = at + 1
 			}
 			continue
 		}
 		if code == codeOK {
 			dec.deep = false
-			rec = dec.record(ev.body)
-			if withMetadata && ev.meta > 0 {
+			rec, ts = dec.record(ev.body), dec.time(ev)
+			if withMetadata && ev.meta > 0 && !dec.deep {
 				metadata = dec.record(ev.meta)
 			}
-			if ts = dec.time(ev); !dec.deep {
+			if !dec.deep {
 				return 0, ts, metadata, rec
 			}
 			code, metadata = codeBody, nil
