@@ -155,7 +155,7 @@ func hasKey(pairs []byte, n int, key []byte) bool {
 
 // appendJSONLastPairs writes a map that is large or has a key more than once.
 func appendJSONLastPairs(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []byte) {
-	last := make(map[string]int, n) // where the last pair of a key stands
+	last := make(map[string]int, min(n, len(pairs)/2)) // where the last pair of a key stands
 	v := pairs
 	for i := range n {
 		size := msgp.Skip(v)
