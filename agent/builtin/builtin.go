@@ -3,8 +3,11 @@ package builtin
 
 import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
+	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
+	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
+	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
 	"github.com/fluent/fluent-bit-go/agent/outputs/counter"
@@ -19,8 +22,11 @@ func Plugins() plugin.Set {
 	return plugin.Set{
 		Inputs: []plugin.Spec[plugin.Input]{
 			cpu.Plugin,
+			disk.Plugin,
 			dummy.Plugin,
 			mem.Plugin,
+			netif.Plugin,
+			proc.Plugin,
 			random.Plugin,
 			stdin.Plugin,
 		},
