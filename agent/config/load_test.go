@@ -381,7 +381,7 @@ func TestServiceHasDefaultsAndChecks(t *testing.T) {
 	}
 	props := []option.Property{{Key: "flush", Value: option.Value{Text: "0"}}, {Key: "log_level", Value: option.Value{Text: "loud"}}, {Key: "grace", Value: option.Value{Text: "-1"}}, {Key: "nosuch"}}
 	s, err = ServiceOf(&Tree{Service: props})
-	if err == nil || err.Error() != "flush: '0' is not more than 0\nlog_level: 'loud' is none of off, error, warn, info, debug, trace" {
+	if err == nil || err.Error() != "flush: '0' is not more than 0s\nlog_level: 'loud' is none of off, error, warn, info, debug, trace" {
 		t.Errorf("faults: %v", err)
 	}
 	if s.Grace >= 0 {
