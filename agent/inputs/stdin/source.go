@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,8 +13,10 @@ import (
 // there is nothing to read. It waits with poll, which, unlike a read in the background, takes nothing away
 // that nobody will look at, and, unlike O_NONBLOCK, changes nothing for other processes with the same file.
 type source struct {
-	fd   int
-	wake int // an eventfd that becomes readable by interrupt
+	fd int
+
+	mu   sync.Mutex // an interruption may come while the source is closed
+	wake int        // an eventfd that becomes readable by interrupt; -1 when closed
 }
 
 var errInterrupted = errors.New("interrupted")
@@ -28,20 +31,28 @@ func open(fd int) (*source, error) {
 		unix.Close(dup)
 		return nil, fmt.Errorf("cannot wait for standard input: %w", err)
 	}
-	return &source{dup, wake}, nil
+	return &source{fd: dup, wake: wake}, nil
 }
 
 func (s *source) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	unix.Close(s.wake)
+	s.wake = -1
 	return unix.Close(s.fd)
 }
 
 // interrupt ends the read that waits and all later ones.
-func (s *source) interrupt() { unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+func (s *source) interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+}
 
 // read waits for bytes, io.EOF or an interruption, which wins.
 func (s *source) read(p []byte) (int, error) {
 	for {
+		// wake is only changed after the reading has ended.
 		fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, -1); err != nil {
 			if err == unix.EINTR {
