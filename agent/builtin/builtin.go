@@ -5,6 +5,8 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
+	"github.com/fluent/fluent-bit-go/agent/inputs/exec"
+	"github.com/fluent/fluent-bit-go/agent/inputs/head"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
@@ -24,6 +26,8 @@ func Plugins() plugin.Set {
 			cpu.Plugin,
 			disk.Plugin,
 			dummy.Plugin,
+			exec.Plugin,
+			head.Plugin,
 			mem.Plugin,
 			netif.Plugin,
 			proc.Plugin,

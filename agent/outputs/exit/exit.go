@@ -19,22 +19,23 @@ var Plugin = plugin.Spec[plugin.Output]{
 	Config:  func() plugin.Config[plugin.Output] { return new(config) },
 }
 
-// config holds the limits; those below zero are off.
+// config holds the limits; those below zero are off. With none the first flush ends the agent.
 type config struct{ flushes, records, seconds int }
 
 func (c *config) Options() []option.Option {
 	return []option.Option{
-		option.Int("flush_count", &c.flushes).Default("-1").Help("End after this many chunks came; -1 for no limit."),
+		option.Int("flush_count", &c.flushes).Default("-1").Help("End after this many chunks came; -1 for no limit. Without any limit the first one ends the agent."),
 		option.Int("record_count", &c.records).Default("-1").Help("End as soon as this many records came; -1 for no limit."),
 		option.Int("time_count", &c.seconds).Default("-1").Help("End after this many seconds; -1 for no limit."),
 	}
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
+	limit := *c
 	if c.flushes < 0 && c.records < 0 && c.seconds < 0 {
-		env.Log.Warn("no limit is set, so this output never ends the agent; set flush_count, record_count or time_count")
+		limit.flushes = 1
 	}
-	return &output{limit: *c, stop: env.Stop}, nil
+	return &output{limit: limit, stop: env.Stop}, nil
 }
 
 type output struct {
