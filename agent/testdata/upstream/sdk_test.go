@@ -1,0 +1,112 @@
+// Package upstream holds our SDK against the one that existing plugins were written with: the same programs are
+// built with both.
+package upstream
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// build compiles a program of this module with one of the SDKs and returns the file.
+func build(t *testing.T, program, modfile string, flags ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), program+"."+modfile)
+	args := append([]string{"build", "-modfile", modfile, "-o", out}, flags...)
+	cmd := exec.Command("go", append(args, "./"+program)...)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=1")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, b)
+	}
+	return out
+}
+
+const theirs, ours = "go.mod", "ours.mod"
+
+func run(t *testing.T, program string, args ...string) []byte {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, &stderr)
+	}
+	return out
+}
+
+func save(t *testing.T, chunk []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "chunk")
+	if err := os.WriteFile(path, chunk, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAPluginBuildsWithBothSDKs(t *testing.T) {
+	build(t, "out_upstream", theirs, "-buildmode=c-shared")
+	build(t, "out_upstream", ours, "-buildmode=c-shared")
+}
+
+func TestBothDecodersReturnTheSame(t *testing.T) {
+	a, b := build(t, "decode", theirs), build(t, "decode", ours)
+	f := func(name string, chunk []byte) {
+		t.Helper()
+		path := save(t, chunk)
+		want := strings.Split(string(run(t, a, "dump", path)), "\n")
+		got := strings.Split(string(run(t, b, "dump", path)), "\n")
+		if len(got) != len(want) {
+			t.Fatalf("%s: %d results, want %d", name, len(got), len(want))
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Fatalf("%s, result %d:\ngot  %s\nwant %s", name, i, got[i], want[i])
+			}
+		}
+	}
+	f("container logs", containerLogs(50))
+	f("random events", randomEvents(20_000))
+	f("a torn event", containerLogs(3)[:1000])
+	f("not a pair", []byte{0x93, 1, 2, 3})
+	f("no map", []byte{0x92, 0xcc, 1, 0xc0})
+	f("no time", []byte{0x92, 0xc0, 0x80})
+	f("not MessagePack", []byte{0xc1})
+}
+
+// result is what decode bench prints.
+type result struct{ Seconds, Allocs, Bytes, Records float64 }
+
+// The two take turns, and the best round of each counts, so that a busy machine slows both.
+func TestOurDecoderIsMuchFaster(t *testing.T) {
+	a, b := build(t, "decode", theirs), build(t, "decode", ours)
+	chunk := containerLogs(5058)
+	path := save(t, chunk)
+	measure := func(program string, best result) result {
+		var r result
+		if err := json.Unmarshal(run(t, program, "bench", path), &r); err != nil || r.Records != 5058 {
+			t.Fatalf("%s: %+v, %v", program, r, err)
+		}
+		if best.Seconds == 0 || r.Seconds < best.Seconds {
+			return r
+		}
+		return best
+	}
+	var old, now result
+	for range 3 {
+		old, now = measure(a, old), measure(b, now)
+	}
+	speed := func(r result) float64 { return float64(len(chunk)) / r.Seconds / 1e6 }
+	t.Logf("%d records of %d bytes; theirs: %.0f MB/s, %.0f allocations; ours: %.0f MB/s, %.0f allocations; %.1f times as fast",
+		5058, len(chunk)/5058, speed(old), old.Allocs, speed(now), now.Allocs, old.Seconds/now.Seconds)
+	if ratio := old.Seconds / now.Seconds; ratio < 4 {
+		t.Errorf("only %.1f times as fast", ratio)
+	}
+	if now.Allocs > old.Allocs/10 {
+		t.Errorf("%.0f allocations, theirs takes %.0f", now.Allocs, old.Allocs)
+	}
+}
