@@ -123,8 +123,11 @@ func (d *stream) record(b *event.Batch, text []byte) int {
 	}
 	d.scratch = body
 	b.Append(orNow(t), nil, body)
-	if n == 0 {
+	switch {
+	case n == 0:
 		return lineLen(text) // it matched nothing, and would do so for ever
+	case n < len(text) && text[n-1] != '\n':
+		return n + 1 // what ended the last field: a line end, a blank, a closing quote
 	}
 	return n
 }

@@ -311,7 +311,7 @@ func (m matcher) ParseFirst(dst, buf []byte) ([]byte, event.Time, int, error) {
 		return nil, event.Time{}, 0, errors.New("no match")
 	}
 	dst = event.AppendStr(event.AppendMap(dst, 1), buf[loc[2]:loc[3]])
-	return event.AppendStr(dst, buf[loc[4]:loc[5]]), event.Time{}, loc[1], nil
+	return event.AppendStr(dst, buf[loc[4]:loc[5]]), event.Time{}, loc[5], nil
 }
 
 func TestStreamParserFindsRecordsItself(t *testing.T) {
@@ -339,6 +339,7 @@ func TestStreamParserFindsRecordsItself(t *testing.T) {
 	}
 	check("lines", `(?m)^(\w+) (\w+)$`, "a 1\nnothing\nb 2\nc 3", 0, `{"a":"1"}`, `{"b":"2"}`, `{"c":"3"}`)
 	check("several in a line", `(\w)=(\w)`, "a=1 b=2\nc=3\n", 0, `{"a":"1"}`, `{"b":"2"}`, `{"c":"3"}`)
+	check("quoted", `"(\w)([^"]*)"`, "\"ab\" \"cd\"\n\"ef\"", 0, `{"a":"b"}`, `{"c":"d"}`, `{"e":"f"}`)
 	check("over lines", `<(\w+)\n(\w+)>`, "<a\nb>\nx\n<c\nd>", 0, `{"a":"b"}`, `{"c":"d"}`)
 	check("anchored", `^(\w+) (\w+)\n`, "oops\na 1\nnothing\nb 2\n", 2, `{"a":"1"}`, `{"b":"2"}`)
 	check("nothing fits", `^(\d+) (\d+)`, "a\nb\nc", 3)
