@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
@@ -39,9 +40,10 @@ func kindOf(types []typed, key []byte) kind {
 	return kindText
 }
 
+// parseTypes reads key:type pairs. Commas between them count as blanks, since such lists are around.
 func parseTypes(s string) ([]typed, error) {
 	var types []typed
-	for _, item := range strings.Fields(s) {
+	for _, item := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		key, word, ok := strings.Cut(item, ":")
 		if !ok || key == "" {
 			return nil, fmt.Errorf("has '%s', which is not of the form key:type", item)

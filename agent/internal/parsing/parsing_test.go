@@ -2,6 +2,7 @@ package parsing
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,6 +136,18 @@ func TestBadSettingsAreRefusedWhereTheyStand(t *testing.T) {
 	if _, err := build("Time_Format %H", "Time_Zone Mars/Base"); err == nil || !strings.Contains(err.Error(), "write a name such as Europe/Berlin") {
 		t.Error(err)
 	}
+}
+
+func TestTypesAreAListOfPairs(t *testing.T) {
+	f := func(list string, want ...typed) {
+		t.Helper()
+		if got, err := parseTypes(list); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", list, got, err)
+		}
+	}
+	f("")
+	f("a:integer  b:FLOAT", typed{"a", kindInteger}, typed{"b", kindFloat})
+	f("a:integer,b:hex", typed{"a", kindInteger}, typed{"b", kindHex})
 }
 
 func TestZonesComeFromTheSettings(t *testing.T) {

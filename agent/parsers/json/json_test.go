@@ -1,6 +1,8 @@
 package json
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -91,6 +93,24 @@ func TestDecodersWorkOnTexts(t *testing.T) {
 func TestJSONParsingDoesNotAllocate(t *testing.T) {
 	parsertest.Allocs(t, parsertest.Must(t, Plugin, iso), `{"ts":"2024-01-02T03:04:05.678Z","m":"utc","n":1}`)
 	parsertest.Allocs(t, parsertest.Must(t, Plugin, "Decode_Field_As json log\nDecode_Field json log"), `{"log":"{\"a\":[1,2,\"x\"]}","m":"utc","n":1}`)
+}
+
+func TestTheLogTellsWhatHasNoEffectAndWhatDoesNotFit(t *testing.T) {
+	var text bytes.Buffer
+	p, err := parsertest.BuildLogging(Plugin, "Types a:integer\nRegex x\nDecode_Field escaped a\nTime_Format %s", slog.New(slog.NewTextHandler(&text, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		parsertest.Parse(t, p, `{"time":"noon"}`)
+	}
+	for want, times := range map[string]int{
+		"'types' has no effect": 1, "'regex' has no effect": 1, "Decode_Field on 'a' has no effect": 1, "does not fit Time_Format": 2,
+	} {
+		if n := strings.Count(text.String(), want); n != times {
+			t.Errorf("%q is there %d times:\n%s", want, n, &text)
+		}
+	}
 }
 
 func FuzzParse(f *testing.F) {
