@@ -25,7 +25,7 @@ func newMatcher(m matching) (matcher, error) {
 }
 
 func (m *matcher) match(tag string) bool {
-	return m.pattern != "" && wildcard(m.pattern, tag) || m.expr != nil && m.expr.MatchStart([]byte(tag))
+	return m.pattern != "" && wildcard(m.pattern, tag) || m.expr != nil && m.expr.MatchPrefix([]byte(tag))
 }
 
 // wildcard matches the whole of s; * stands for any run of bytes, also an empty one.
