@@ -62,9 +62,6 @@ func (b *builder) warn(pos option.Pos, cure, format string, args ...any) {
 	b.p.Warnings = append(b.p.Warnings, &option.Error{Pos: pos, Msg: fmt.Sprintf(format, args...), Cure: cure})
 }
 
-// explain keeps an error as it is; it is where plugin faults get their common form.
-func (b *builder) explain(err error, _ []option.Option) error { return err }
-
 // env is what an instance may use of the agent.
 func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 	p := b.p
@@ -243,7 +240,8 @@ type unknownPlugin struct{ error }
 
 func unknown(err error) error { return unknownPlugin{err} }
 
-func (u unknownPlugin) Unwrap() []error { return []error{u.error, ErrUnknownPlugin} }
+func (u unknownPlugin) Unwrap() error        { return u.error }
+func (u unknownPlugin) Is(target error) bool { return target == ErrUnknownPlugin }
 
 // checkRoutes warns about outputs and filters that no record can reach, as far as tags are known now.
 func (b *builder) checkRoutes() {

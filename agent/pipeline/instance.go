@@ -46,9 +46,9 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	var rest []option.Property
 	opts := append(append(a.opts, own...), network(&rest)...)
 	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos}
-	err := option.Decode(opts, a.props(opts), a.sec.Pos)
+	err := option.Decode(opts, a.props(), a.sec.Pos)
 	if err != nil {
-		return none, inst, a.b.explain(err, opts)
+		return none, inst, err
 	}
 	inst.alias = a.common.alias
 	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common)
@@ -61,16 +61,13 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	}
 	p, err := cfg.New(env)
 	if err != nil {
-		if _, placed := err.(*option.Error); !placed {
-			err = &option.Error{Pos: a.sec.Pos, Msg: fmt.Sprintf("%s %s: %v", a.kind, a.spec.Name, err)}
-		}
-		return none, inst, err
+		return none, inst, at(a.sec.Pos, a.kind+" "+a.spec.Name, err)
 	}
 	return p, inst, nil
 }
 
 // props leaves out what an empty variable made empty: such a property counts as not set.
-func (a assembly[P]) props(opts []option.Option) []option.Property {
+func (a assembly[P]) props() []option.Property {
 	var props []option.Property
 	for _, p := range a.sec.Props {
 		if p.Value.Kind == option.KindText && p.Value.Text == "" {

@@ -159,3 +159,16 @@ func network(props *[]option.Property) []option.Option {
 	}
 	return opts
 }
+
+// Common returns the options that every plugin of a kind has beside its own, for help and schema.
+func Common(kind string) []option.Option {
+	switch kind {
+	case "input":
+		return new(inputSettings).options()
+	case "output":
+		return new(outputSettings).options()
+	case "custom":
+		return new(common).options()
+	}
+	return new(filterSettings).options()
+}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -78,4 +79,8 @@ func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step
 		return nil
 	}
 	return s
+}
+
+func newCondition(option.Value) (func(*event.Record) bool, error) {
+	return nil, errors.New("is not in this build yet")
 }

@@ -107,15 +107,19 @@ func (h *handler) WithGroup(name string) slog.Handler {
 }
 
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
-	text := r.Message
-	if h.component != "" {
-		text = "[" + h.component + "] " + text
-	}
-	text += h.suffix
+	component, attrs := h.component, h.suffix
 	r.Attrs(func(a slog.Attr) bool {
-		text = appendAttr(text, h.group, a)
+		if a.Key == Component {
+			component = a.Value.String()
+			return true
+		}
+		attrs = appendAttr(attrs, h.group, a)
 		return true
 	})
+	text := r.Message + attrs
+	if component != "" {
+		text = "[" + component + "] " + text
+	}
 	text = strings.TrimRight(text, "\n")
 	if h.suppress > 0 {
 		hidden, show := h.last.pass(text, r.Time, h.suppress)

@@ -1,0 +1,153 @@
+// Command fluent-bit is the log agent: it reads a configuration, runs its inputs, filters and outputs, and
+// ends when it is told to.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/builtin"
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/pipeline"
+	"github.com/fluent/fluent-bit-go/option"
+)
+
+// Exit codes, as Fluent Bit's users know them.
+const (
+	exitOK     = 0
+	exitUsage  = 1   // bad option, unreadable or wrong configuration, unknown plugin, failed dry run
+	exitPlugin = 255 // a plugin does not start or does not know a property; also a bad -w
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the life of the program: options, configuration, plugins, pipeline.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signalContext()
+	defer stop()
+	c, err := parseArgs(args)
+	if err != nil {
+		if unknown := (unknownOption{}); errors.As(err, &unknown) {
+			_ = writeHelp(stdout, builtin.Plugins(), noPlugins)
+		}
+		return fail(stderr, err, exitUsage)
+	}
+	if c.Supervisor && os.Getenv(supervised) == "" {
+		return supervise(args)
+	}
+	if c.Show != showNothing {
+		return c.show(ctx, stdout, stderr)
+	}
+	if c.WorkDir != "" {
+		if err := os.Chdir(c.WorkDir); err != nil {
+			return fail(stderr, fmt.Errorf("command line: -w: %w", err), exitPlugin)
+		}
+	}
+	a, err := load(c)
+	if err != nil {
+		return fail(stderr, err, exitUsage)
+	}
+	if a.service.Daemon && !c.DryRun && os.Getenv(detached) == "" {
+		return daemonize(args, stderr)
+	}
+	if !c.Quiet {
+		writeBanner(stderr)
+	}
+	if err := a.openLog(); err != nil {
+		return fail(stderr, err, exitUsage)
+	}
+	defer a.closeLog()
+	return a.run(ctx, c, stdout, stderr)
+}
+
+// run builds the pipeline and keeps it going until the end.
+func (a *agent) run(ctx context.Context, c commandLine, stdout, stderr io.Writer) int {
+	a.log.Info(fmt.Sprintf("version=%s, commit=%.10s, pid=%d", version, revision(), os.Getpid()))
+	modules, err := a.loadPlugins(ctx)
+	if err != nil {
+		return fail(stderr, err, exitUsage)
+	}
+	defer modules.close()
+	p, err := pipeline.Build(a.tree, modules.join(builtin.Plugins()), a.settings())
+	if err != nil {
+		code := exitPlugin
+		if c.DryRun || errors.Is(err, pipeline.ErrUnknownPlugin) {
+			code = exitUsage
+		}
+		return fail(stderr, err, code)
+	}
+	warnings := append(a.tree.Warnings, p.Warnings...)
+	if c.DryRun {
+		return dryRun(stderr, warnings)
+	}
+	for _, w := range warnings {
+		a.log.Warn(w.Error(), logger.Component, "config")
+	}
+	if err := p.Start(ctx); err != nil {
+		return fail(stderr, err, exitPlugin)
+	}
+	started()
+	if c.SOSReport {
+		p.Stop(exitOK)
+		p.Run(ctx)
+		writeReport(stdout, a.tree)
+		return exitUsage
+	}
+	dump := onSignals(a, p)
+	defer dump()
+	return p.Run(ctx)
+}
+
+// dryRun turns what a normal run only warns about into errors.
+func dryRun(stderr io.Writer, warnings []*option.Error) int {
+	var errs []error
+	for _, w := range warnings {
+		errs = append(errs, w)
+	}
+	if len(errs) > 0 {
+		return fail(stderr, errors.Join(errs...), exitUsage)
+	}
+	fmt.Fprintln(stderr, "configuration test is successful")
+	return exitOK
+}
+
+// fail prints every error on a line of its own, also when the log is off.
+func fail(stderr io.Writer, err error, code int) int {
+	sink := logger.New(logger.NewSink(stderr, isTerminal(stderr)), "", logger.Options{})
+	for _, e := range flatten(err) {
+		sink.Error(strings.TrimRight(e.Error(), "\n"))
+	}
+	return code
+}
+
+func flatten(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range many.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+func writeBanner(w io.Writer) {
+	fmt.Fprintf(w, "Fluent Bit v%s\n* fluent-bit-go, the log agent with Go plugins as first-class citizens\n* https://fluentbit.io\n\n", version)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
+}
+
+// probeTimeout is how long a plugin file may take to say what it is.
+const probeTimeout = 30 * time.Second

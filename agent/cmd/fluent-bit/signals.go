@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/pipeline"
+)
+
+var names = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGQUIT: "SIGQUIT", syscall.SIGHUP: "SIGHUP", syscall.SIGCONT: "SIGCONT"}
+
+// signalContext ends with the first SIGINT, SIGTERM or SIGQUIT; more of them change nothing. SIGPIPE is
+// taken so that writing to a closed pipe is an error and not the end.
+func signalContext() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGPIPE)
+	go func() {
+		for s := range c {
+			if s != syscall.SIGPIPE {
+				cancel()
+			}
+		}
+	}()
+	return ctx, func() { signal.Stop(c); close(c); cancel() }
+}
+
+// onSignals logs every signal and handles those that do not end the agent, until the returned function is
+// called.
+func onSignals(a *agent, p *pipeline.Pipeline) func() {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGCONT, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	go func() {
+		for s := range c {
+			if a.level < logger.LevelOff {
+				a.sink.Raw(time.Now(), "[engine] caught signal ("+names[s]+")")
+			}
+			switch s {
+			case syscall.SIGHUP:
+				a.log.Warn("hot reloading is not in this build yet; restart the agent to read the configuration again")
+			case syscall.SIGCONT:
+				p.Dump(os.Stderr)
+			}
+		}
+	}()
+	return func() { signal.Stop(c); close(c) }
+}
