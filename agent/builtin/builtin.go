@@ -2,6 +2,7 @@
 package builtin
 
 import (
+	"github.com/fluent/fluent-bit-go/agent/filters/grep"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
@@ -33,6 +34,9 @@ func Plugins() plugin.Set {
 			proc.Plugin,
 			random.Plugin,
 			stdin.Plugin,
+		},
+		Filters: []plugin.Spec[plugin.Filter]{
+			grep.Plugin,
 		},
 		Outputs: []plugin.Spec[plugin.Output]{
 			counter.Plugin,

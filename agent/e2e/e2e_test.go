@@ -1,0 +1,89 @@
+// Package e2e runs the cases in testdata against the real program: each a script and the files that it
+// needs. See testscript's documentation for the language; commands_test.go adds some commands.
+//
+// Names are AREA-short-name.txtar. The first line says in plain words what a user expects. Nothing that is
+// compared depends on the clock, the machine or the order in which goroutines run, a case ends by itself,
+// and ports are on 127.0.0.1, between 21000 and 29999, and used by one case only.
+package e2e
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+const (
+	atOnce  = 2                // cases that run at the same time
+	perCase = 60 * time.Second // most take one; a busy machine needs room
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, commands) }
+
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases: ", err)
+	}
+	bin := build(t)
+	turn := make(chan struct{}, atOnce)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			testscript.RunT(single{t}, testscript.Params{
+				Files:    []string{file},
+				Deadline: time.Now().Add(perCase),
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
+					return nil
+				},
+			})
+		})
+	}
+}
+
+// build compiles the program into a folder of its own and returns that.
+func build(t *testing.T) string {
+	t.Helper()
+	touchSources(t)
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-o", dir+"/", "../cmd/fluent-bit")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	return dir
+}
+
+// touchSources looks at every source file. The test cache follows what a test looks at, and not what its
+// child processes read: without this, a change of the program would leave an old result in the cache.
+func touchSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "bin" || d.Name() == "testdata"):
+			return fs.SkipDir
+		case strings.Contains(".go .c .h .mod .sum .work", filepath.Ext(path)):
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// single runs one file as the test that it is given, without a subtest, and leaves parallelism to it.
+type single struct{ *testing.T }
+
+func (s single) Parallel()                            {}
+func (s single) Run(_ string, f func(t testscript.T)) { f(s) }
+func (s single) Verbose() bool                        { return testing.Verbose() }
