@@ -40,6 +40,8 @@ type classic struct {
 	group   bool       // and so is its last group
 	lost    bool       // the lines belong to no section, which was reported
 	section Section
+	list    *[]Section // of the tree, where the section stands at index; nil for sections without a list
+	index   int
 }
 
 func (c *classic) line(s string) {
@@ -77,11 +79,23 @@ func (c *classic) header(s string) {
 	c.section = Section{Kind: strings.ToLower(strings.TrimSpace(name)), Pos: c.pos}
 	c.open, c.lost = true, false
 	c.placed = c.r.belongs(c.section, c.kind)
+	if c.list = c.r.tree.shelf(c.section.Kind); c.list != nil && c.placed {
+		*c.list = append(*c.list, c.section) // before what it includes
+		c.index = len(*c.list) - 1
+	}
 }
 
-// finish hands over the section that was being filled.
+// current is the section that is being filled.
+func (c *classic) current() *Section {
+	if c.placed && c.list != nil {
+		return &(*c.list)[c.index]
+	}
+	return &c.section
+}
+
+// finish hands over the section that was being filled, unless it stands in its list already.
 func (c *classic) finish() {
-	if c.open && c.placed {
+	if c.open && c.placed && c.list == nil {
 		c.r.place(c.section)
 	}
 	c.open, c.group = false, false
@@ -91,10 +105,7 @@ func (c *classic) body(s, body string) {
 	deep := c.depth(s, body)
 	col := len(s) - len(body)
 	if !c.open {
-		if !c.lost {
-			c.r.fault(c.at(col), "begin a section first, such as [SERVICE], [INPUT], [FILTER] or [OUTPUT]; a YAML file must be named .yaml or .yml", "'%s' stands in no section", shorten(body))
-		}
-		c.lost = true
+		c.stray(col, body)
 		return
 	}
 	if body[0] == '[' {
@@ -116,13 +127,25 @@ func (c *classic) body(s, body string) {
 	if c.section.Kind == "env" {
 		p.Key = key // the names of variables keep their case
 	}
+	section := c.current()
 	if c.group && deep {
-		g := &c.section.Groups[len(c.section.Groups)-1]
-		g.Props = append(g.Props, p)
-		return
+		section = &section.Groups[len(section.Groups)-1]
+	} else {
+		c.group = false
 	}
-	c.group = false
-	c.section.Props = append(c.section.Props, p)
+	section.Props = append(section.Props, p)
+}
+
+// stray reports the first of the lines that stand in no section.
+func (c *classic) stray(col int, body string) {
+	switch {
+	case c.lost:
+	case body[0] == '[':
+		c.r.fault(c.at(col), "move it to the left margin", "the section header '%s' is indented", shorten(body))
+	default:
+		c.r.fault(c.at(col), "begin a section first, such as [SERVICE], [INPUT], [FILTER] or [OUTPUT]; a YAML file must be named .yaml or .yml", "'%s' stands in no section", shorten(body))
+	}
+	c.lost = true
 }
 
 // depth checks the indentation of a line and reports whether it is twice that of a section's keys.
@@ -155,7 +178,12 @@ func (c *classic) groupHeader(col int, body string) {
 	if !closed {
 		c.r.fault(c.at(col), "close it: "+body+"]", "bad group header '%s': the ']' is missing", shorten(body))
 	}
-	c.section.Groups = append(c.section.Groups, Section{Kind: strings.ToLower(strings.TrimSpace(name)), Pos: c.at(col)})
+	kind := strings.ToLower(strings.TrimSpace(name))
+	if _, known := home[kind]; known {
+		c.r.warn(c.at(col), "move it to the left margin", "'%s' is indented, so it is a part of the section above", shorten(body))
+	}
+	section := c.current()
+	section.Groups = append(section.Groups, Section{Kind: kind, Pos: c.at(col)})
 	c.group = true
 }
 
@@ -182,7 +210,11 @@ func (c *classic) command(s string) {
 			c.r.fault(c.pos, "write @INCLUDE path", "@INCLUDE names no file")
 			return
 		}
-		c.r.include(arg, c.pos.File, at, c.kind, func(path string) { c.r.read(path, at, c.kind, isYAML(path)) })
+		if c.open && c.section.Kind == "service" {
+			c.r.place(c.section) // what stands above counts less than what is included
+			c.section.Props = nil
+		}
+		c.r.include(arg, at, true, func(path string) { c.r.read(path, at, c.kind, isYAML(path)) })
 	default:
 		c.r.warn(c.pos, option.Suggest(word, []string{"SET", "INCLUDE"}), "the command '@%s' is unknown and has no effect", shorten(word))
 	}

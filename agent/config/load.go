@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -118,7 +119,11 @@ func (r *reader) follow(v option.Value, kind FileKind) {
 		}
 		return
 	}
-	path, err := r.find(v.Text, r.root)
+	paths := []string{v.Text}
+	if !filepath.IsAbs(v.Text) {
+		paths = append(paths, filepath.Join(r.root, v.Text))
+	}
+	path, err := r.find(paths...)
 	if err != nil {
 		r.fault(v.Pos, "check the path", "cannot open the %s '%s': %s", kind, v.Text, reason(err))
 		return
@@ -174,49 +179,48 @@ func isYAML(path string) bool {
 	return ext == ".yaml" || ext == ".yml"
 }
 
-// include reads the files of one @INCLUDE or one item of includes: a path or a pattern.
-func (r *reader) include(pattern, including string, at option.Pos, kind FileKind, read func(string)) {
-	dir := filepath.Dir(including)
-	if !strings.ContainsAny(pattern, "*?[") {
-		path, err := r.find(pattern, dir)
-		if err != nil {
-			r.fault(at, "the path counts from the including file's folder", "cannot open the included file '%s': %s", pattern, reason(err))
-			return
+// include reads the files of one @INCLUDE or one item of includes: a path, or a pattern with *. Patterns
+// count from the folder of the including file. So do paths, after or before they are tried as given.
+func (r *reader) include(path string, at option.Pos, asGivenFirst bool, read func(string)) {
+	path = r.expand(path, at)
+	beside := path
+	if !filepath.IsAbs(path) {
+		beside = filepath.Join(filepath.Dir(at.File), path)
+	}
+	if strings.Contains(path, "*") {
+		paths := r.fs.glob(beside)
+		if len(paths) == 0 {
+			r.fault(at, "the pattern counts from the including file's folder", "no file matches the included pattern '%s'", path)
 		}
-		read(path)
+		slices.Sort(paths)
+		for _, p := range paths {
+			read(p)
+		}
 		return
 	}
-	paths := r.glob(pattern, dir)
-	if len(paths) == 0 {
-		r.fault(at, "the pattern counts from the including file's folder", "no file matches the included pattern '%s'", pattern)
+	first, second := beside, path
+	if asGivenFirst {
+		first, second = path, beside
 	}
+	found, err := r.find(first, second)
+	if err != nil {
+		r.fault(at, "the path counts from the including file's folder", "cannot open the included file '%s': %s", path, reason(err))
+		return
+	}
+	read(found)
+}
+
+// find returns the first path that is there.
+func (r *reader) find(paths ...string) (string, error) {
+	var first error
 	for _, p := range paths {
-		read(p)
+		err := r.fs.stat(p)
+		if err == nil {
+			return p, nil
+		}
+		first = cmp.Or(first, err)
 	}
-}
-
-// find tries path as it is given and then in dir, as the C Fluent Bit does.
-func (r *reader) find(path, dir string) (string, error) {
-	err := r.fs.stat(path)
-	if err == nil || filepath.IsAbs(path) {
-		return path, err
-	}
-	if beside := filepath.Join(dir, path); r.fs.stat(beside) == nil {
-		return beside, nil
-	}
-	return "", err
-}
-
-func (r *reader) glob(pattern, dir string) []string {
-	var paths []string
-	if !filepath.IsAbs(pattern) {
-		paths = r.fs.glob(filepath.Join(dir, pattern))
-	}
-	if len(paths) == 0 {
-		paths = r.fs.glob(pattern)
-	}
-	slices.Sort(paths)
-	return paths
+	return "", first
 }
 
 func (r *reader) fault(at option.Pos, cure, format string, args ...any) {
@@ -285,8 +289,19 @@ func (d disk) stat(path string) error {
 	return err
 }
 
+// glob leaves out folders and, as a shell does, names that begin with a dot unless the pattern's part does.
 func (d disk) glob(pattern string) []string {
 	paths, _ := filepath.Glob(d.abs(pattern)) // a malformed pattern matches nothing and is reported so
+	parts := strings.Split(filepath.Clean(d.abs(pattern)), "/")
+	paths = slices.DeleteFunc(paths, func(path string) bool {
+		for i, part := range strings.Split(path, "/") {
+			if i < len(parts) && strings.HasPrefix(part, ".") && !strings.HasPrefix(parts[i], ".") {
+				return true
+			}
+		}
+		info, err := os.Stat(path)
+		return err == nil && info.IsDir()
+	})
 	if d.dir != "" && !filepath.IsAbs(pattern) {
 		for i, p := range paths {
 			if rel, err := filepath.Rel(d.dir, p); err == nil {

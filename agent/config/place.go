@@ -84,7 +84,7 @@ func (r *reader) belongs(s Section, file FileKind) bool {
 	return false
 }
 
-// place puts a finished section of a classic file where it belongs.
+// place takes in a finished section of a classic file that has no list in the tree.
 func (r *reader) place(s Section) {
 	switch s.Kind {
 	case "service":
@@ -109,8 +109,7 @@ func (r *reader) place(s Section) {
 		up := &r.tree.Upstreams[len(r.tree.Upstreams)-1]
 		up.Groups = append(up.Groups, s)
 	default:
-		list := r.tree.shelf(s.Kind)
-		*list = append(*list, s)
+		panic("BUG: section " + s.Kind + " has a list of its own")
 	}
 }
 

@@ -51,7 +51,7 @@ type Service struct {
 	EnableChunkTrace      bool
 	SecurityFIPSMode      bool
 	WindowsMaxStdio       int
-	Telemetry             option.Value // nested as written; see [Tree]
+	TagRecords            TagRecords
 }
 
 // FlushAdaptive is the group of keys flush.adaptive….
@@ -80,6 +80,39 @@ type Storage struct {
 	RejectedLimit             int64 // bytes; 0: none
 	MemoryBudget              int64 // bytes
 	SpillLimit                int64 // bytes
+}
+
+// TagRecords is the nested group telemetry.metrics.logs.tag_records: counters of records by tag.
+type TagRecords struct {
+	Enabled      bool
+	MaxSeries    int // tags beyond it are counted together
+	MaxTagLength int // bytes
+}
+
+func (t *TagRecords) options() []option.Option {
+	return []option.Option{
+		option.Switch("enabled", &t.Enabled).Default("off"),
+		atLeast("max_series", &t.MaxSeries, 1).Default("500"),
+		atLeast("max_tag_length", &t.MaxTagLength, 1).Default("128"),
+	}
+}
+
+// Decode reads the value of a telemetry key; inputs have one too.
+func (t *TagRecords) Decode(v option.Value) error {
+	leaf := func(v option.Value) error { return within(v, t.options()) }
+	logs := func(v option.Value) error {
+		return within(v, []option.Option{option.Nested("tag_records", "nested", leaf)})
+	}
+	metrics := func(v option.Value) error { return within(v, []option.Option{option.Nested("logs", "nested", logs)}) }
+	return within(v, []option.Option{option.Nested("metrics", "nested", metrics)})
+}
+
+// within decodes the keys of a nested map.
+func within(v option.Value, opts []option.Option) error {
+	if v.Kind != option.KindMap {
+		return errors.New("is not a map")
+	}
+	return option.Decode(opts, v.Map, v.Pos)
 }
 
 // LogLevel is the least severe level that is logged.
@@ -226,8 +259,8 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Use approved cryptography only."),
 		option.Int("windows.maxstdio", &s.WindowsMaxStdio).Default("512").
 			Help("Accepted for compatibility; it counts open files on Windows."),
-		option.Nested("telemetry", "nested", func(v option.Value) error { s.Telemetry = v; return nil }).
-			Help("What the agent counts about the records themselves."),
+		option.Nested("telemetry", "nested", s.TagRecords.Decode).
+			Help("What the agent counts about the records themselves: metrics.logs.tag_records with enabled, max_series and max_tag_length."),
 	}
 }
 
@@ -241,7 +274,7 @@ func ServiceOf(t *Tree) (Service, error) {
 			known = append(known, p)
 		}
 	}
-	err := option.Decode(opts, known, option.Pos{})
+	err := errors.Join(option.Decode(s.TagRecords.options(), nil, option.Pos{}), option.Decode(opts, known, option.Pos{}))
 	s.SchedulerCap = max(s.SchedulerCap, s.SchedulerBase)
 	return s, err
 }

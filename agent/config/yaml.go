@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -76,8 +77,10 @@ func (y *yamlFile) syntaxError(err error) {
 	switch {
 	case strings.Contains(msg, "flow") && strings.Contains(y.line(at.Line), "${"):
 		cure = "put ${…} into quotes within [] and {}"
-	case strings.Contains(msg, "tab character"):
+	case strings.Contains(msg, "tab character"), strings.HasPrefix(strings.TrimLeft(y.line(at.Line), " "), "\t"):
 		cure = "indent with spaces; YAML forbids tabs"
+	case strings.Contains(msg, "scanning an alias"), strings.Contains(msg, "scanning an anchor"):
+		cure = "put the value into quotes, since it begins with * or &"
 	case strings.Contains(msg, "mapping values are not allowed"):
 		cure = "put the value into quotes, since it holds ': '"
 	case strings.Contains(msg, "cannot start any token"):
@@ -231,4 +234,17 @@ func scalarKind(s string) option.Kind {
 		return option.KindText
 	}
 	return numberKind(s)
+}
+
+func numberKind(s string) option.Kind {
+	if _, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return option.KindInt
+	}
+	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return option.KindInt
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return option.KindFloat
+	}
+	return option.KindText
 }

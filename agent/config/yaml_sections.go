@@ -3,25 +3,11 @@ package config
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/option"
 	"go.yaml.in/yaml/v4"
 )
-
-func numberKind(s string) option.Kind {
-	if _, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return option.KindInt
-	}
-	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return option.KindInt
-	}
-	if _, err := strconv.ParseFloat(s, 64); err == nil {
-		return option.KindFloat
-	}
-	return option.KindText
-}
 
 // topKeys are the sections of a YAML file, and the one kind of file besides the main one that uses each.
 var topKeys = map[string]FileKind{
@@ -80,7 +66,7 @@ func (y *yamlFile) top(p option.Property) {
 				y.r.fault(item.Pos, "write the path of a file", "an item of includes is no path")
 				continue
 			}
-			y.r.include(item.Text, y.path, item.Pos, y.kind, func(path string) { y.r.read(path, item.Pos, y.kind, true) })
+			y.r.include(item.Text, item.Pos, false, func(path string) { y.r.read(path, item.Pos, y.kind, true) })
 		}
 	case "pipeline":
 		y.pipeline(v)
