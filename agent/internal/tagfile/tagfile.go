@@ -1,0 +1,52 @@
+// Package tagfile makes file names out of tags and other words that come from outside.
+package tagfile
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+)
+
+// maxName is how long a component of a path may be on common file systems, in bytes.
+const maxName = 255
+
+// Path turns a tag into a relative path below a directory. Components are separated by slashes; it never
+// begins with one, leads upwards, or has an empty or overlong component. A tag that needs no change stays
+// as it is, and so do two tags stay different as far as their length allows.
+func Path(tag string) string {
+	var parts []string
+	for part := range strings.SplitSeq(tag, "/") {
+		if part != "" {
+			parts = append(parts, Name(part))
+		}
+	}
+	if len(parts) == 0 {
+		return "_"
+	}
+	if path := strings.Join(parts, "/"); len(path) <= 4*maxName {
+		return path
+	}
+	return Name(strings.Join(parts, "_"))
+}
+
+// Name turns a word into one component of a path.
+func Name(word string) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r < ' ' || r == 0x7f {
+			return '_'
+		}
+		return r
+	}, word)
+	switch name {
+	case "", ".":
+		return "_"
+	case "..":
+		return "__"
+	}
+	if len(name) <= maxName {
+		return name
+	}
+	h := fnv.New64a()
+	h.Write([]byte(word))
+	return fmt.Sprintf("%s-%016x", strings.ToValidUTF8(name[:maxName-17], ""), h.Sum64())
+}
