@@ -101,6 +101,13 @@ func (f *fields) word(code opcode, s []byte, i int) (next int, ok bool) {
 // number reads at most as many digits as hi has, and stops before a digit that would lead beyond hi: 45
 // as a day of the month is 4, and 5 is left.
 func number(s []byte, i, lo, hi int) (n, next int, ok bool) {
+	if hi >= 10 && hi < 100 && len(s)-i >= 2 { // fast path: two digits
+		tens, ones := s[i]-'0', s[i+1]-'0'
+		if n = int(tens)*10 + int(ones); tens <= 9 && ones <= 9 && int(tens)*10 <= hi {
+			return n, i + 2, lo <= n && n <= hi
+		}
+		n = 0
+	}
 	start := i
 	for width := hi; i < len(s) && isDigit(s[i]) && width > 0 && (i == start || n*10 <= hi); width /= 10 {
 		n = n*10 + int(s[i]-'0')

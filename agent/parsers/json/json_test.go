@@ -2,8 +2,10 @@ package json
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/parsing/parsertest"
@@ -88,6 +90,23 @@ func TestDecodersWorkOnTexts(t *testing.T) {
 	f("Decode_Field_As mysql_quoted a", `{"a":"'open"}`, `{"a":"'open"}`)
 	f("Decode_Field_As json log\nTime_Format %s\nDecode_Field json more", `{"log":"{\"a\":1}","more":"{\"time\":\"9\"}"}`,
 		`1970-01-01T00:00:09Z {"log":{"a":1},"more":"{\"time\":\"9\"}"}`)
+}
+
+func TestOneParserServesManyGoroutines(t *testing.T) {
+	p := parsertest.Must(t, Plugin, "Time_Format %s.%L\nDecode_Field_As json log\nDecode_Field json log")
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 500 {
+				line := fmt.Sprintf(`{"time":"%d.%d","log":"{\"n\":%d}"}`, g, 1+i%9, i)
+				want := fmt.Sprintf(`1970-01-01T00:00:0%d.%dZ {"log":{"n":%d}}`, g, 1+i%9, i)
+				if got := parsertest.Parse(t, p, line); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestJSONParsingDoesNotAllocate(t *testing.T) {

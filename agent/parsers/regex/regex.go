@@ -41,7 +41,7 @@ func (c *config) Options() []option.Option {
 func compile(pattern string) (*regex.Regexp, error) {
 	re, err := regex.Compile(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("does not compile: %w", err)
+		return nil, fmt.Errorf("is a faulty %w", err) // a regular expression: …
 	}
 	if len(groups(re)) == 0 {
 		return nil, errors.New("has no named group, so that no line would yield a field; write (?<name>…) around what is wanted")

@@ -91,7 +91,7 @@ func TestBadExpressionsAreRefusedWhereTheyStand(t *testing.T) {
 		}
 	}
 	f("Time_Key t", "parsers.conf:1: the property 'regex' is missing")
-	f("Time_Key t\nRegex (?<a>x", "parsers.conf:2:1: regex: '(?<a>x' does not compile")
+	f("Time_Key t\nRegex (?<a>x", "parsers.conf:2:1: regex: '(?<a>x' is a faulty regular expression: ")
 	f("Regex", "has no named group")
 	f("Regex (a)(b)", "has no named group")
 	f("Regex (?<a>x)\nRegexp x", "parsers.conf:2:1: unknown configuration property 'regexp'; did you mean 'regex'?")
@@ -108,6 +108,16 @@ func TestAStreamAlwaysGoesOn(t *testing.T) {
 	f("yy\nz", 3)
 	f("yy", 2)
 	f("xxy", 2)
+}
+
+func TestParsingAllocatesNoMoreThanTheSearch(t *testing.T) {
+	line := []byte("12,1.5,true,ff,a text")
+	p := parsertest.Must(t, Plugin, typed).(*parser)
+	index, dst := make([]int, 0, 64), make([]byte, 0, 1024)
+	search := testing.AllocsPerRun(200, func() { p.re.Find(index, line) })
+	if n := testing.AllocsPerRun(200, func() { p.Parse(dst, line) }); n > search {
+		t.Errorf("%v allocations per line, %v of them for the search", n, search)
+	}
 }
 
 func FuzzParse(f *testing.F) {
