@@ -79,7 +79,16 @@ func (b *boxes) float(v float64) any {
 
 // keys remembers the last keys, ready as interfaces: the events of a chunk mostly share theirs. The strings are
 // copies of their own, so that a plugin that keeps a key does not keep the chunk.
-type keys [64]any
+type keys struct {
+	entries [64]keyEntry
+	last    *keyEntry
+}
+
+type keyEntry struct {
+	text  string
+	boxed any
+	next  *keyEntry // the key that came after this one the last time
+}
 
 const (
 	keyWays = 4  // neighbouring places where a key may stand
@@ -87,22 +96,40 @@ const (
 )
 
 func (t *keys) get(b []byte) any {
+	if t.last != nil {
+		if e := t.last.next; e != nil && e.text == string(b) { // fast path: the order of the event before
+			t.last = e
+			return e.boxed
+		}
+	}
 	if len(b) == 0 || len(b) > keyMax {
 		return string(b)
 	}
+	e := t.find(b)
+	if t.last != nil {
+		t.last.next = e
+	}
+	t.last = e
+	return e.boxed
+}
+
+// find returns the entry of a key, a new one if need be.
+func (t *keys) find(b []byte) *keyEntry {
 	n := len(b)
 	h := uint32(n)*0x9e3779b1 ^ uint32(b[0])*0x85ebca6b ^ uint32(b[n/2])*0xc2b2ae35 ^ uint32(b[n-1])*0x27d4eb2f
 	at := h >> 26 // 6 bits: 64 places
+	e := &t.entries[at]
 	for i := range uint32(keyWays) {
-		place := &t[(at+i)%uint32(len(t))]
-		if *place == nil {
-			*place = string(b)
-			return *place
+		place := &t.entries[(at+i)%uint32(len(t.entries))]
+		if place.boxed == nil {
+			e = place
+			break
 		}
-		if s, _ := (*place).(string); s == string(b) {
-			return *place
+		if place.text == string(b) {
+			return place
 		}
 	}
-	t[at] = string(b)
-	return t[at]
+	e.text = string(b)
+	e.boxed = e.text
+	return e
 }
