@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
@@ -70,11 +70,11 @@ func (c *config) addRule(kind string, v option.Value) error {
 	if err != nil {
 		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: %v", kind, err)}
 	}
-	c.rules = append(c.rules, rule{key: at, re: re, exclude: kind == "exclude", pos: v.Pos})
+	c.rules = append(c.rules, rule{key: at, re: re, exclude: strings.EqualFold(kind, "exclude"), pos: v.Pos})
 	return nil
 }
 
-func (c *config) New(env plugin.Env) (plugin.Filter, error) {
+func (c *config) New(plugin.Env) (plugin.Filter, error) {
 	if c.op != legacy {
 		for _, r := range c.rules {
 			if r.exclude != c.rules[0].exclude {
@@ -82,13 +82,16 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 			}
 		}
 	}
-	return &filter{config: *c, log: env.Log}, nil
+	f := &filter{config: *c}
+	for _, r := range c.rules {
+		f.watch.Add(r.re)
+	}
+	return f, nil
 }
 
 type filter struct {
 	config
-	log      *slog.Logger
-	timeouts uint64
+	watch regex.Watch
 }
 
 // Filter drops the records that the rules do not keep.
@@ -101,7 +104,7 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 			e.Drop()
 		}
 	}
-	return f.checkTimeouts()
+	return f.watch.Check()
 }
 
 func (f *filter) keeps(body event.Value) bool {
@@ -146,18 +149,4 @@ func (f *filter) any(body event.Value) bool {
 func (r *rule) matches(body event.Value) bool {
 	v := r.key.Get(body)
 	return v.Type() == event.TypeStr && r.re.Match(v.Str())
-}
-
-// checkTimeouts reports texts on which an expression ran out of time since the last batch.
-func (f *filter) checkTimeouts() error {
-	var sum uint64
-	for i := range f.rules {
-		sum += f.rules[i].re.Timeouts()
-	}
-	fresh := sum - f.timeouts
-	f.timeouts = sum
-	if fresh > 0 {
-		return fmt.Errorf("%d values took a regular expression too long and count as not matching; simplify the expressions with look-around, back-references or nested repetitions", fresh)
-	}
-	return nil
 }

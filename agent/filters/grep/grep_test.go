@@ -64,7 +64,7 @@ func TestExpressionsThatTakeTooLongAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := filtertest.Batch(t, `{"a":"`+strings.Repeat("a", 60)+`!"}`)
-	if err := f.Filter(context.Background(), b); err == nil || !strings.Contains(err.Error(), "1 values took") {
+	if err := f.Filter(context.Background(), b); err == nil || !strings.Contains(err.Error(), "1 text(s) took") {
 		t.Errorf("got %v", err)
 	}
 	if err := f.Filter(context.Background(), b); err != nil {

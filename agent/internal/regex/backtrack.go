@@ -2,6 +2,7 @@ package regex
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,4 +133,31 @@ func (bt *backtracker) find(dst []int, b []byte) []int {
 		return nil
 	})
 	return dst
+}
+
+// Watch reports the time-outs of several expressions, so that they do not pass without a word.
+type Watch struct {
+	of   []*Regexp
+	seen uint64
+}
+
+// Add has re watched, if it can run out of time at all.
+func (w *Watch) Add(re *Regexp) {
+	if re.back != nil {
+		w.of = append(w.of, re)
+	}
+}
+
+// Check returns an error when there were time-outs since the last call.
+func (w *Watch) Check() error {
+	var sum uint64
+	for _, re := range w.of {
+		sum += re.Timeouts()
+	}
+	fresh := sum - w.seen
+	w.seen = sum
+	if fresh == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d text(s) took a regular expression too long and count as no match; simplify the expressions that have look-around, back-references or atomic groups", fresh)
 }
