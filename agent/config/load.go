@@ -54,10 +54,14 @@ func Load(path string, o Options) (*Tree, error) {
 	return t, t.AddFile(path, MainFile, o)
 }
 
-// AddFile reads one more file into t; see [Load].
+// AddFile reads one more file into t, after what t holds already; see [Load].
 func (t *Tree) AddFile(path string, kind FileKind, o Options) error {
 	r := newReader(t, o, disk{o.Dir})
+	n := len(t.Upstreams)
 	r.add(path, kind)
+	if kind == UpstreamFile {
+		t.nameUpstream(path, n)
+	}
 	return r.err()
 }
 
@@ -100,11 +104,14 @@ func (r *reader) add(path string, kind FileKind) {
 		}
 	}
 	for _, out := range part.Outputs {
-		if v, ok := option.Lookup(out.Props, "upstream"); ok && v.Kind == option.KindText {
+		if v, ok := option.Lookup(out.Props, "upstream"); ok && takesUpstream[strings.ToLower(out.Name)] {
 			r.followUpstream(v)
 		}
 	}
 }
+
+// takesUpstream are the outputs whose property upstream names a file.
+var takesUpstream = map[string]bool{"forward": true, "es": true}
 
 // serviceFiles are the service keys that name further files.
 var serviceFiles = []struct {
@@ -139,12 +146,7 @@ func (r *reader) followUpstream(v option.Value) {
 	}
 	n := len(r.tree.Upstreams)
 	r.follow(v, UpstreamFile)
-	if len(r.tree.Upstreams) > n {
-		if r.tree.upstreamFiles == nil {
-			r.tree.upstreamFiles = map[string]int{}
-		}
-		r.tree.upstreamFiles[v.Text] = n
-	}
+	r.tree.nameUpstream(v.Text, n)
 }
 
 // read appends what stands in a file and its includes; values keep their variables.

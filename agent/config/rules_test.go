@@ -211,8 +211,10 @@ warning p.conf:3:1: the section [INPUT] has no effect in a parsers file; move it
 warning p.yaml:2:1: the section 'pipeline' has no effect in a parsers file; move it to the main configuration file
 warning plugins.conf:3:5: the key 'pth' has no effect in [PLUGINS]; write: Path file.so
 `)
-	if _, ok := tree.Upstream("u"); !ok {
-		t.Error("no upstream u")
+	for _, ref := range []string{"u", "up.conf"} {
+		if u, ok := tree.Upstream(ref); !ok || u.Name != "u" {
+			t.Errorf("%s is %q", ref, u.Name)
+		}
 	}
 }
 
@@ -225,7 +227,8 @@ pipeline:
   outputs:
     - {name: forward, upstream: a}
     - {name: forward, upstream: u.conf}
-    - {name: es, upstream: none.conf}
+    - {name: ES, upstream: none.conf}
+    - {name: gstdout, upstream: example.com}
 -- conf/u.conf --
 [UPSTREAM]
     Name b

@@ -38,6 +38,17 @@ func (t *Tree) Upstream(ref string) (Section, bool) {
 	return Section{}, false
 }
 
+// nameUpstream lets [Tree.Upstream] find the upstream at index i, if there is one, by its file.
+func (t *Tree) nameUpstream(file string, i int) {
+	if i >= len(t.Upstreams) {
+		return
+	}
+	if t.upstreamFiles == nil {
+		t.upstreamFiles = map[string]int{}
+	}
+	t.upstreamFiles[file] = i
+}
+
 // Section is one plugin instance or definition.
 type Section struct {
 	Kind  string // as written in classic files, lower case: "input", "parser", …
