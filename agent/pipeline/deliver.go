@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -28,7 +29,7 @@ type output struct {
 	inFlight int
 	wake     chan struct{} // one token per change that a worker should look at
 	hurried  bool          // the pipeline stops: no long waits any more
-	failing  bool
+	failures int           // in a row, over all chunks
 }
 
 // delivery is one chunk on its way to one output.
@@ -132,13 +133,15 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	err := guard(func() error { return o.flush(ctx, d) })
 	o.mu.Lock()
 	o.inFlight--
-	wasFailing := o.failing
-	o.failing = err != nil
+	failures := o.failures
+	if o.failures++; err == nil {
+		o.failures = 0
+	}
 	o.mu.Unlock()
 	switch {
 	case err == nil:
-		if wasFailing {
-			o.log.Info(fmt.Sprintf("delivers again (chunk %d, attempt %d)", d.chunk.ID, d.attempts))
+		if failures > 0 {
+			o.log.Info(fmt.Sprintf("delivers again, after %d failures", failures))
 		}
 		o.counters.Records.Add(uint64(d.chunk.Len()))
 		o.counters.Bytes.Add(uint64(d.size))
@@ -150,7 +153,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	case ctx.Err() != nil:
 		o.giveUp(d, Shutdown)
 	default:
-		o.retry(d, err)
+		o.retry(d, err, failures > 0)
 	}
 }
 
@@ -171,13 +174,13 @@ func (o *output) flush(ctx context.Context, d *delivery) error {
 func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 	b := event.Copy(c)
 	for _, s := range o.processors {
-		s.apply(ctx, nil, b)
+		s.apply(ctx, o.p.emitter, b)
 	}
 	return event.NewChunk(c.ID, c.Tag, c.Kind, b.Bytes(), b.Len())
 }
 
 // retry queues d again, later, or gives it up when its limit is reached.
-func (o *output) retry(d *delivery, err error) {
+func (o *output) retry(d *delivery, err error, again bool) {
 	limit := o.settings.retries
 	if plugin.Poisoned(err) {
 		limit = unlimited // the fault is the plugin's: such a chunk is never thrown away
@@ -192,7 +195,6 @@ func (o *output) retry(d *delivery, err error) {
 		o.giveUp(d, RetryLimit)
 		return
 	}
-	o.counters.Errors.Add(1)
 	o.counters.Retries.Add(1)
 	o.counters.RetriedRecords.Add(uint64(d.chunk.Len()))
 	o.mu.Lock()
@@ -202,7 +204,11 @@ func (o *output) retry(d *delivery, err error) {
 	}
 	o.waiting[d] = time.AfterFunc(wait, func() { o.again(d) })
 	o.mu.Unlock()
-	o.log.Warn(fmt.Sprintf("failed to flush chunk %d with tag '%s' (%d records), retry in %d seconds: %v",
+	level := slog.LevelWarn
+	if again {
+		level = slog.LevelDebug // the first failure was said; a success will say how many there were
+	}
+	o.log.Log(context.Background(), level, fmt.Sprintf("failed to flush chunk %d with tag '%s' (%d records), retry in %d seconds: %v",
 		d.chunk.ID, d.chunk.Tag, d.chunk.Len(), int(wait.Seconds()), err))
 }
 
@@ -260,6 +266,9 @@ func (o *output) giveUp(d *delivery, why Reason) {
 		o.log.Warn(fmt.Sprintf("chunk %d with tag '%s' (%d records) evicted from output queue: %d bytes wait; raise storage.total_limit_size or storage.memory_budget",
 			d.chunk.ID, d.chunk.Tag, d.chunk.Len(), o.counters.Queued.Load()))
 	}
+	if why == Shutdown {
+		d.undone.Store(true)
+	}
 	o.settle(d, event.GivenUp)
 }
 
@@ -282,7 +291,7 @@ func (s *stored) finish(how event.Outcome) {
 	if (how == event.Delivered || last) && !s.claimed.Swap(true) {
 		s.in.charge(-int(s.size))
 	}
-	if !last {
+	if !last || s.undone.Load() {
 		return
 	}
 	for _, h := range s.holds {

@@ -65,8 +65,7 @@ type derivedKey struct{}
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	if err := in.gate.wait(ctx, in); err != nil {
-		b.Settle(event.GivenUp)
-		return err
+		return err // never settled: the source will bring it again, if it can
 	}
 	in.counters.Records.Add(uint64(b.Len()))
 	in.counters.Bytes.Add(uint64(len(b.Bytes())))
@@ -206,6 +205,7 @@ type stored struct {
 	left    atomic.Int32 // routes that are not done with it
 	worst   atomic.Int32 // of their outcomes
 	claimed atomic.Bool  // an output has taken it: it no longer counts against its input
+	undone  atomic.Bool  // the agent stopped before all routes were done: it is not settled
 }
 
 var errPaused = errors.New("the input is paused and the pipeline stops")

@@ -11,8 +11,8 @@ import (
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// closeTimeout is what a plugin gets to let go of its things after the grace period.
-const closeTimeout = time.Second
+// closeTimeout is what plugins get to let go of their things when the grace period is used up.
+const closeTimeout = 500 * time.Millisecond
 
 // Start opens what the plugins need: sockets, files, workers. After a failure everything that was opened
 // is closed again.
@@ -23,7 +23,7 @@ func (p *Pipeline) Start(ctx context.Context) error {
 			continue
 		}
 		if err := guard(func() error { return s.Start(ctx) }); err != nil {
-			p.close()
+			p.close(time.Now().Add(closeTimeout))
 			return fmt.Errorf("[%s] could not start: %w", part.shown(), err)
 		}
 	}
@@ -144,11 +144,12 @@ func (p *Pipeline) shutdown(stopInputs, kill context.CancelFunc, inputs, others 
 	left := p.pending.count()
 	kill()
 	ended := within(others, time.After(closeTimeout))
+	p.flush() // what an input that does not end brought meanwhile
 	var lost int
 	for _, o := range p.outputs {
 		lost += o.abandon()
 	}
-	p.close()
+	p.close(begin.Add(max(p.set.Grace, time.Since(begin)+closeTimeout)))
 	if lost > 0 {
 		p.log.Error(fmt.Sprintf("%d records could not be delivered within the grace period of %v and are lost", lost, p.set.Grace))
 	}
@@ -170,8 +171,8 @@ func within(wg *sync.WaitGroup, deadline <-chan time.Time) bool {
 	}
 }
 
-// close lets all plugins go, senders first, each within a second.
-func (p *Pipeline) close() {
+// close lets all plugins go at the same time, and does not wait for them beyond the deadline.
+func (p *Pipeline) close(deadline time.Time) {
 	parts := p.parts()
 	var wg sync.WaitGroup
 	for i := len(parts) - 1; i >= 0; i-- {
@@ -185,5 +186,5 @@ func (p *Pipeline) close() {
 			}
 		})
 	}
-	within(&wg, time.After(closeTimeout))
+	within(&wg, time.After(time.Until(deadline)))
 }

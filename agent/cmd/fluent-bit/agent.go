@@ -49,6 +49,7 @@ func load(c commandLine) (*agent, error) {
 	if a.level, err = a.logLevel(c.Quiet); err != nil {
 		return nil, err
 	}
+	a.warnNotYet()
 	return a, nil
 }
 

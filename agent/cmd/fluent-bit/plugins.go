@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
@@ -68,7 +69,7 @@ func (m *modules) join(set plugin.Set) plugin.Set {
 }
 
 func (m *modules) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	for _, mod := range m.open {
 		_ = mod.Close(ctx)
