@@ -3,6 +3,7 @@ package input
 import (
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -169,6 +170,24 @@ func TestContextsEndWithTheirRegistration(t *testing.T) {
 	if n := contexts.Len(); n != before {
 		t.Errorf("%d contexts left over", n-before)
 	}
+}
+
+func TestContextsTakeManyGoroutines(t *testing.T) {
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			h := hosttest.New(nil)
+			defer h.Close()
+			FLBPluginRegister(h.Def, "name", "about")
+			defer FLBPluginUnregister(h.Def)
+			FLBPluginSetContext(h.Instance, h)
+			for range 100 {
+				FLBPluginGetContext(h.Remote(remote))
+				FLBPluginConfigKey(h.Instance, "url")
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestGetContextAllocatesNothing(t *testing.T) {

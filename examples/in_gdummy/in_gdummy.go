@@ -1,7 +1,7 @@
-// In_gdummy produces a record a second, or as often as it is told.
+// In_gdummy produces the same message each time that the host asks, which is once a second.
 //
 //	go build -buildmode=c-shared -o in_gdummy.so in_gdummy.go
-//	fluent-bit -e ./in_gdummy.so -i gdummy -p message=hello -p interval=500ms -o stdout
+//	fluent-bit -e ./in_gdummy.so -i gdummy -p message=hello -p records=3 -o stdout
 package main
 
 /*
@@ -12,6 +12,7 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -19,9 +20,9 @@ import (
 )
 
 type dummy struct {
-	message  string
-	interval time.Duration
-	count    uint64
+	message string
+	records int    // a second
+	count   uint64 // so far
 }
 
 //export FLBPluginRegister
@@ -31,14 +32,14 @@ func FLBPluginRegister(def unsafe.Pointer) int {
 
 //export FLBPluginInit
 func FLBPluginInit(plugin unsafe.Pointer) int {
-	d := &dummy{message: "dummy", interval: time.Second}
+	d := &dummy{message: "dummy", records: 1}
 	if v := input.FLBPluginConfigKey(plugin, "message"); v != "" {
 		d.message = v
 	}
-	if v := input.FLBPluginConfigKey(plugin, "interval"); v != "" {
+	if v := input.FLBPluginConfigKey(plugin, "records"); v != "" {
 		var err error
-		if d.interval, err = time.ParseDuration(v); err != nil || d.interval < 0 {
-			fmt.Fprintf(os.Stderr, "gdummy: interval %q is no duration; write 500ms, 2s or 1m\n", v)
+		if d.records, err = strconv.Atoi(v); err != nil || d.records < 0 {
+			fmt.Fprintf(os.Stderr, "gdummy: records is %q; write how many records a second to produce, such as 3\n", v)
 			return input.FLB_ERROR
 		}
 	}
@@ -46,7 +47,8 @@ func FLBPluginInit(plugin unsafe.Pointer) int {
 	return input.FLB_OK
 }
 
-// The host waits for this callback in a thread of its own, so it may take its time.
+// The data may hold any number of events, one behind the other. The callback may also wait for them: the host
+// calls it in a thread of its own.
 //
 //export FLBPluginInputCallbackCtx
 func FLBPluginInputCallbackCtx(ctx unsafe.Pointer, data *unsafe.Pointer, size *C.size_t) int {
@@ -54,18 +56,19 @@ func FLBPluginInputCallbackCtx(ctx unsafe.Pointer, data *unsafe.Pointer, size *C
 	if !ok {
 		return input.FLB_ERROR
 	}
-	if d.count > 0 {
-		time.Sleep(d.interval)
+	enc := input.NewEncoder()
+	var events []byte
+	for range d.records {
+		d.count++
+		event := []any{input.FLBTime{Time: time.Now()}, map[string]any{"message": d.message, "count": d.count}}
+		packed, err := enc.Encode(event)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "gdummy:", err)
+			return input.FLB_ERROR
+		}
+		events = append(events, packed...)
 	}
-	d.count++
-
-	event := []any{input.FLBTime{Time: time.Now()}, map[string]any{"message": d.message, "count": d.count}}
-	packed, err := input.NewEncoder().Encode(event)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "gdummy:", err)
-		return input.FLB_ERROR
-	}
-	*data, *size = C.CBytes(packed), C.size_t(len(packed))
+	*data, *size = C.CBytes(events), C.size_t(len(events)) // C memory, freed below
 	return input.FLB_OK
 }
 
