@@ -44,17 +44,25 @@ type rule struct {
 	re     *regex.Regexp
 }
 
-func count(fields []event.Field, key string) int {
+func count(fields []event.Field, key event.Value) int {
 	n := 0
 	for i := range fields {
-		if fields[i].Is(key) {
+		if named(fields[i], key) {
 			n++
 		}
 	}
 	return n
 }
 
-func (r *rule) is(f event.Field) bool { return f.Is(r.key) }
+// named tells whether f stands under key, an encoded text. Texts of up to 31 bytes have but one short form.
+func named(f event.Field, key event.Value) bool {
+	if f.Key[0]&0xe0 == 0xa0 && key[0]&0xe0 == 0xa0 {
+		return bytes.Equal(f.Key, key)
+	}
+	return f.Key.Type() == event.TypeStr && bytes.Equal(f.Key.Str(), key.Str())
+}
+
+func (r *rule) is(f event.Field) bool { return named(f, r.newKey) }
 
 func (r *rule) begins(f event.Field) bool {
 	s := f.Key.Str()
@@ -66,7 +74,7 @@ func (r *rule) matches(f event.Field) bool {
 }
 
 func (r *rule) set(fields []event.Field) ([]event.Field, bool) {
-	if last := len(fields) - 1; last >= 0 && fields[last].Is(r.key) && bytes.Equal(fields[last].Val, r.value) && count(fields, r.key) == 1 {
+	if last := len(fields) - 1; last >= 0 && r.is(fields[last]) && bytes.Equal(fields[last].Val, r.value) && count(fields, r.newKey) == 1 {
 		return fields, false // it is what it would become
 	}
 	fields, _ = r.remove(fields)
@@ -74,7 +82,7 @@ func (r *rule) set(fields []event.Field) ([]event.Field, bool) {
 }
 
 func (r *rule) add(fields []event.Field) ([]event.Field, bool) {
-	if count(fields, r.key) > 0 {
+	if count(fields, r.newKey) > 0 {
 		return fields, false
 	}
 	return append(fields, event.Field{Key: r.newKey, Val: r.value}), true
@@ -96,7 +104,7 @@ func without(fields []event.Field, gone func(event.Field) bool) ([]event.Field, 
 }
 
 func (r *rule) rename(fields []event.Field) ([]event.Field, bool) {
-	if count(fields, r.to) > 0 {
+	if count(fields, r.value) > 0 {
 		return fields, false
 	}
 	return r.renameAll(fields)
@@ -105,7 +113,7 @@ func (r *rule) rename(fields []event.Field) ([]event.Field, bool) {
 func (r *rule) renameAll(fields []event.Field) ([]event.Field, bool) {
 	did := false
 	for i := range fields {
-		if fields[i].Is(r.key) {
+		if r.is(fields[i]) {
 			fields[i].Key = r.value
 			did = true
 		}
@@ -114,7 +122,7 @@ func (r *rule) renameAll(fields []event.Field) ([]event.Field, bool) {
 }
 
 func (r *rule) hardRename(fields []event.Field) ([]event.Field, bool) {
-	if r.key == r.to || count(fields, r.key) == 0 {
+	if r.key == r.to || count(fields, r.newKey) == 0 {
 		return fields, false
 	}
 	return r.renameAll(r.freed(fields))
@@ -122,19 +130,19 @@ func (r *rule) hardRename(fields []event.Field) ([]event.Field, bool) {
 
 // freed takes out what holds the name that the rule wants to give.
 func (r *rule) freed(fields []event.Field) []event.Field {
-	fields, _ = without(fields, func(f event.Field) bool { return f.Is(r.to) })
+	fields, _ = without(fields, func(f event.Field) bool { return named(f, r.value) })
 	return fields
 }
 
 func (r *rule) copy(fields []event.Field) ([]event.Field, bool) {
-	if count(fields, r.key) != 1 || count(fields, r.to) > 0 {
+	if count(fields, r.newKey) != 1 || count(fields, r.value) > 0 {
 		return fields, false
 	}
 	return r.insertCopy(fields), true
 }
 
 func (r *rule) hardCopy(fields []event.Field) ([]event.Field, bool) {
-	if r.key == r.to || count(fields, r.key) != 1 || count(fields, r.to) > 1 {
+	if r.key == r.to || count(fields, r.newKey) != 1 || count(fields, r.value) > 1 {
 		return fields, false
 	}
 	return r.insertCopy(r.freed(fields)), true
