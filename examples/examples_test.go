@@ -18,6 +18,7 @@ func TestEachExampleBuildsAsASharedObject(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the linker")
 	}
+	readSources(t)
 	f := func(folder, source string, symbols ...string) {
 		t.Run(folder, func(t *testing.T) {
 			so := filepath.Join(t.TempDir(), folder+".so")
@@ -39,6 +40,22 @@ func TestEachExampleBuildsAsASharedObject(t *testing.T) {
 	f("out_gstdout", "out_gstdout.go", "FLBPluginFlushCtx", "FLBPluginExit")
 	f("out_multiinstance", ".", "FLBPluginFlushCtx", "FLBPluginExitCtx")
 	f("in_gdummy", "in_gdummy.go", "FLBPluginInputCallbackCtx", "FLBPluginInputCleanupCallback", "FLBPluginExit")
+}
+
+// readSources opens what the builds depend on: the test cache follows the files that a test opens, but not what a
+// child process reads.
+func readSources(t *testing.T) {
+	for _, pattern := range []string{"*/*.go", "../output/*.go", "../input/*.go", "../internal/*/*.go", "../internal/abi/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || files == nil {
+			t.Fatalf("%s: no files, %v", pattern, err)
+		}
+		for _, file := range files {
+			if _, err := os.ReadFile(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func checkSymbols(t *testing.T, file *elf.File, want []string) {

@@ -15,6 +15,7 @@ import (
 // build compiles a program of this module with one of the SDKs and returns the file.
 func build(t *testing.T, program, modfile string, flags ...string) string {
 	t.Helper()
+	readSources(t)
 	out := filepath.Join(t.TempDir(), program+"."+modfile)
 	args := append([]string{"build", "-modfile", modfile, "-o", out}, flags...)
 	cmd := exec.Command("go", append(args, "./"+program)...)
@@ -23,6 +24,22 @@ func build(t *testing.T, program, modfile string, flags ...string) string {
 		t.Fatalf("%s: %v\n%s", cmd, err, b)
 	}
 	return out
+}
+
+// readSources opens what the builds depend on: the test cache follows the files that a test opens, but not what a
+// child process reads.
+func readSources(t *testing.T) {
+	for _, pattern := range []string{"*/*.go", "../../../output/*.go", "../../../internal/*/*.go", "../../../internal/abi/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || files == nil {
+			t.Fatalf("%s: no files, %v", pattern, err)
+		}
+		for _, file := range files {
+			if _, err := os.ReadFile(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 const theirs, ours = "go.mod", "ours.mod"
