@@ -32,8 +32,8 @@ type Records struct {
 	Style   event.JSONStyle // the service's; set it in New from Env.JSON
 }
 
-// Options returns format, json_date_format and json_date_key. The formats beyond the four shared ones are
-// the caller's to write.
+// Options returns format, json_date_format and json_date_key. Formats beyond the four shared ones and those
+// of OTLP are the caller's to write.
 func (r *Records) Options(more ...Format) []option.Option {
 	return []option.Option{r.FormatOption(append([]Format{MsgPack, JSON, JSONLines, JSONStream}, more...)...), r.DateFormatOption(), r.DateKeyOption()}
 }
@@ -99,6 +99,10 @@ func (r *Records) AppendChunk(dst []byte, c *event.Chunk) []byte {
 			dst = r.AppendObject(dst, rec)
 		}
 		return dst
+	case OTLPJSON:
+		return r.appendOTLP(dst, c)
+	case OTLPJSONPretty:
+		return r.appendPrettyOTLP(dst, c)
 	case MsgPack, "":
 		return append(dst, c.Bytes()...)
 	}

@@ -23,7 +23,9 @@ var Plugin = plugin.Spec[plugin.Output]{
 
 type config struct{ records format.Records }
 
-func (c *config) Options() []option.Option { return c.records.Options() }
+func (c *config) Options() []option.Option {
+	return c.records.Options(format.OTLPJSON, format.OTLPJSONPretty)
+}
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.records.Style = env.JSON
@@ -47,7 +49,7 @@ func (o *output) appendChunk(dst []byte, c *event.Chunk) []byte {
 	switch o.records.Format {
 	case format.JSONLines:
 		return o.records.AppendChunk(dst, c)
-	case format.JSON, format.JSONStream:
+	case format.JSON, format.JSONStream, format.OTLPJSON, format.OTLPJSONPretty:
 		return append(o.records.AppendChunk(dst, c), '\n')
 	}
 	i := 0
