@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -46,7 +47,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	var rest []option.Property
 	opts := append(append(a.opts, own...), network(&rest)...)
 	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos}
-	err := option.Decode(opts, a.props(), a.sec.Pos)
+	err := errors.Join(option.Decode(opts, a.props(), a.sec.Pos), option.CheckOnce(own, a.sec.Props))
 	if err != nil {
 		return none, inst, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	_ "time/tzdata" // time zones by name, also in images that have no database of them
 
 	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
