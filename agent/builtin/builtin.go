@@ -3,6 +3,8 @@ package builtin
 
 import (
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
+	"github.com/fluent/fluent-bit-go/agent/filters/modify"
+	"github.com/fluent/fluent-bit-go/agent/filters/record_modifier"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
@@ -15,14 +17,27 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
 	"github.com/fluent/fluent-bit-go/agent/outputs/counter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
+	"github.com/fluent/fluent-bit-go/agent/outputs/file"
+	"github.com/fluent/fluent-bit-go/agent/outputs/flowcounter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
+	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
 	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
+	"github.com/fluent/fluent-bit-go/agent/parsers/json"
+	"github.com/fluent/fluent-bit-go/agent/parsers/logfmt"
+	"github.com/fluent/fluent-bit-go/agent/parsers/ltsv"
+	"github.com/fluent/fluent-bit-go/agent/parsers/regex"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
 // Plugins returns the list. Adding a plugin means adding its line here.
 func Plugins() plugin.Set {
 	return plugin.Set{
+		Parsers: []plugin.Spec[plugin.Parser]{
+			json.Plugin,
+			logfmt.Plugin,
+			ltsv.Plugin,
+			regex.Plugin,
+		},
 		Inputs: []plugin.Spec[plugin.Input]{
 			cpu.Plugin,
 			disk.Plugin,
@@ -37,11 +52,16 @@ func Plugins() plugin.Set {
 		},
 		Filters: []plugin.Spec[plugin.Filter]{
 			grep.Plugin,
+			modify.Plugin,
+			record_modifier.Plugin,
 		},
 		Outputs: []plugin.Spec[plugin.Output]{
 			counter.Plugin,
 			exit.Plugin,
+			file.Plugin,
+			flowcounter.Plugin,
 			null.Plugin,
+			plot.Plugin,
 			stdout.Plugin,
 		},
 	}
