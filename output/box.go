@@ -17,19 +17,19 @@ type boxes struct {
 	times  block[FLBTime]
 }
 
-// block hands out room for values, from pieces that double in size: a chunk of one event stays cheap.
+// block hands out room for values, from pieces that double in size: a chunk of one event stays cheap. It counts
+// with an index, since moving a pointer along would have the collector look on.
 type block[T any] struct {
-	free []T
-	size int
+	room []T
+	used int
 }
 
 func (b *block[T]) put(v T) unsafe.Pointer {
-	if len(b.free) == 0 {
-		b.size = min(max(2*b.size, 4), 256)
-		b.free = make([]T, b.size)
+	if b.used == len(b.room) {
+		b.room, b.used = make([]T, min(max(2*len(b.room), 4), 256)), 0
 	}
-	p := &b.free[0]
-	b.free = b.free[1:]
+	p := &b.room[b.used]
+	b.used++
 	*p = v
 	return unsafe.Pointer(p)
 }
@@ -80,56 +80,54 @@ func (b *boxes) float(v float64) any {
 // keys remembers the last keys, ready as interfaces: the events of a chunk mostly share theirs. The strings are
 // copies of their own, so that a plugin that keeps a key does not keep the chunk.
 type keys struct {
-	entries [64]keyEntry
-	last    *keyEntry
+	entries [keyCount]keyEntry
+	last    uint8
 }
 
 type keyEntry struct {
 	text  string
 	boxed any
-	next  *keyEntry // the key that came after this one the last time
+	next  uint8 // the key that came after this one the last time
 }
 
 const (
-	keyWays = 4  // neighbouring places where a key may stand
-	keyMax  = 64 // longer ones are not remembered
+	keyCount = 64
+	keyWays  = 4  // neighbouring places where a key may stand
+	keyMax   = 64 // longer ones are not remembered
 )
 
 func (t *keys) get(b []byte) any {
-	if t.last != nil {
-		if e := t.last.next; e != nil && e.text == string(b) { // fast path: the order of the event before
-			t.last = e
-			return e.boxed
-		}
-	}
 	if len(b) == 0 || len(b) > keyMax {
 		return string(b)
 	}
-	e := t.find(b)
-	if t.last != nil {
-		t.last.next = e
+	last := &t.entries[t.last%keyCount]
+	if e := &t.entries[last.next%keyCount]; e.text == string(b) { // fast path: the order of the event before
+		t.last = last.next
+		return e.boxed
 	}
-	t.last = e
-	return e.boxed
+	at := t.find(b)
+	last.next, t.last = at, at
+	return t.entries[at%keyCount].boxed
 }
 
-// find returns the entry of a key, a new one if need be.
-func (t *keys) find(b []byte) *keyEntry {
+// find returns the place of a key, a new one if need be.
+func (t *keys) find(b []byte) uint8 {
 	n := len(b)
 	h := uint32(n)*0x9e3779b1 ^ uint32(b[0])*0x85ebca6b ^ uint32(b[n/2])*0xc2b2ae35 ^ uint32(b[n-1])*0x27d4eb2f
-	at := h >> 26 // 6 bits: 64 places
-	e := &t.entries[at]
-	for i := range uint32(keyWays) {
-		place := &t.entries[(at+i)%uint32(len(t.entries))]
-		if place.boxed == nil {
-			e = place
-			break
-		}
-		if place.text == string(b) {
+	at := uint8(h >> 26) // 6 bits: 64 places
+	for i := range uint8(keyWays) {
+		place := (at + i) % keyCount
+		e := &t.entries[place]
+		if e.boxed != nil && e.text == string(b) {
 			return place
 		}
+		if e.boxed == nil {
+			at = place
+			break
+		}
 	}
+	e := &t.entries[at]
 	e.text = string(b)
 	e.boxed = e.text
-	return e
+	return at
 }
