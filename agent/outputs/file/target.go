@@ -125,7 +125,8 @@ func fieldText(v event.Value, way []step) (string, bool) {
 	return "", false
 }
 
-// parseName splits a name at its accessors: $TAG, $TAG[1], $key, $key['sub'][0].
+// parseName splits a name at its accessors: $TAG, $TAG[1], $key, $key['sub'][0]. A slash ends a key here,
+// other than in record accessors elsewhere, and what each one yields is made safe on its own.
 func parseName(v option.Value) ([]piece, error) {
 	var pieces []piece
 	s := v.Text
