@@ -253,16 +253,16 @@ func (b *builder) checkRoutes() {
 		tags = append(tags, in.tag)
 	}
 	reaches := func(m *matcher) bool { return slices.ContainsFunc(tags, m.match) }
-	unreachable := func(i *instance, m *matcher, set bool) {
-		if set && !reaches(m) {
-			b.warn(i.pos, "the tags are: "+strings.Join(tags, ", "), "the match '%s' of %s fits no tag", m.pattern, i.shown())
+	unreachable := func(i *instance, m *matcher) {
+		if m.set() && !reaches(m) {
+			b.warn(m.pos, "the tags are: "+strings.Join(tags, ", "), "the match '%s' of %s fits no tag", m.pattern, i.shown())
 		}
 	}
 	for _, f := range b.p.filters {
-		unreachable(&f.instance, f.matcher, f.matcher.set())
+		unreachable(&f.instance, f.matcher)
 	}
 	for _, o := range b.p.outputs {
-		unreachable(&o.instance, &o.matcher, o.matcher.set())
+		unreachable(&o.instance, &o.matcher)
 	}
 	if len(b.p.outputs) == 0 && len(b.p.inputs) > 0 {
 		b.warn(b.p.inputs[0].pos, "add one with -o NAME or an [OUTPUT] section", "there is no output: all records are dropped")

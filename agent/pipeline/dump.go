@@ -11,7 +11,11 @@ func (p *Pipeline) Dump(w io.Writer) {
 	b := bufio.NewWriter(w)
 	defer b.Flush()
 	fmt.Fprintln(b, "Fluent Bit Dump\n\n===== Input =====")
-	for _, in := range append(p.inputs, p.emitter) {
+	inputs := p.inputs
+	if p.emitter.counters.Records.Load() > 0 {
+		inputs = append(inputs[:len(inputs):len(inputs)], p.emitter)
+	}
+	for _, in := range inputs {
 		in.gate.mu.Lock()
 		waiting, paused := in.gate.waiting, in.gate.paused
 		in.gate.mu.Unlock()

@@ -9,10 +9,11 @@ import (
 type matcher struct {
 	pattern string
 	expr    *regex.Regexp
+	pos     option.Pos
 }
 
 func newMatcher(m matching) (matcher, error) {
-	x := matcher{pattern: m.match}
+	x := matcher{pattern: m.match, pos: m.matchPos}
 	if m.matchRegex == "" {
 		return x, nil
 	}

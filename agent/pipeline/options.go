@@ -46,7 +46,7 @@ func (m *matching) options() []option.Option {
 			return nil
 		}).Help("Which tags to take; * stands for any run of characters."),
 		option.Nested("match_regex", "string", func(v option.Value) error {
-			m.matchRegex, m.has = v.Text, true
+			m.matchRegex, m.matchPos, m.has = v.Text, v.Pos, true
 			return nil
 		}).Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -56,7 +57,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if a.service.Daemon && !c.DryRun && os.Getenv(detached) == "" {
 		return daemonize(args, stderr)
 	}
-	if !c.Quiet {
+	if c.DryRun {
+		a.level = max(a.level, slog.LevelWarn) // what counts is the verdict
+	} else if !c.Quiet {
 		writeBanner(stderr)
 	}
 	if err := a.openLog(); err != nil {
@@ -75,19 +78,18 @@ func (a *agent) run(ctx context.Context, c commandLine, stdout, stderr io.Writer
 	}
 	defer modules.close()
 	p, err := pipeline.Build(a.tree, modules.join(builtin.Plugins()), a.settings())
-	if err != nil {
-		code := exitPlugin
-		if c.DryRun || errors.Is(err, pipeline.ErrUnknownPlugin) {
-			code = exitUsage
-		}
-		return fail(stderr, err, code)
-	}
 	warnings := append(a.tree.Warnings, p.Warnings...)
 	if c.DryRun {
-		return dryRun(stderr, warnings)
+		return dryRun(stderr, err, warnings)
 	}
 	for _, w := range warnings {
 		a.log.Warn(w.Error(), logger.Component, "config")
+	}
+	switch {
+	case errors.Is(err, pipeline.ErrUnknownPlugin):
+		return fail(stderr, err, exitUsage)
+	case err != nil:
+		return fail(stderr, err, exitPlugin)
 	}
 	if err := p.Start(ctx); err != nil {
 		return fail(stderr, err, exitPlugin)
@@ -104,14 +106,13 @@ func (a *agent) run(ctx context.Context, c commandLine, stdout, stderr io.Writer
 	return p.Run(ctx)
 }
 
-// dryRun turns what a normal run only warns about into errors.
-func dryRun(stderr io.Writer, warnings []*option.Error) int {
-	var errs []error
+// dryRun tells the verdict. What a normal run only warns about is an error here.
+func dryRun(stderr io.Writer, err error, warnings []*option.Error) int {
 	for _, w := range warnings {
-		errs = append(errs, w)
+		err = errors.Join(err, w)
 	}
-	if len(errs) > 0 {
-		return fail(stderr, errors.Join(errs...), exitUsage)
+	if err != nil {
+		return fail(stderr, err, exitUsage)
 	}
 	fmt.Fprintln(stderr, "configuration test is successful")
 	return exitOK
