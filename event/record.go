@@ -93,7 +93,17 @@ func (e *Edit) SetBody(body Value) {
 func (e *Edit) SetTime(t Time) { e.setHead(t, e.Meta()) }
 
 // SetMeta replaces the metadata, which must be one encoded map.
-func (e *Edit) SetMeta(meta Value) { e.setHead(e.Time(), meta) }
+func (e *Edit) SetMeta(meta Value) {
+	t := e.Time()
+	if t.Sec != groupStart {
+		e.setHead(t, meta)
+		return
+	}
+	body := e.Body() // of a group's marker: its time stays one that no record has
+	dst := append(AppendTime(append(e.take(), 0x92, 0x92), t), meta...)
+	at := len(dst)
+	e.put(append(dst, body...), at)
+}
 
 func (e *Edit) setHead(t Time, meta Value) {
 	body := e.Body()
