@@ -37,8 +37,10 @@ func (c *config) Options() []option.Option {
 	for i := range opts {
 		opts[i] = opts[i].Help(actions[i].help)
 	}
-	return append(opts, option.Nested("Condition", "string", c.addCondition).
-		Help("Apply the rules only to records that meet this; of several conditions all must hold. TYPE KEY [VALUE], TYPE being one of "+strings.Join(conditionNames(), ", ")+"."))
+	conditions := option.Ordered("string", func(_ string, v option.Value) error { return c.addCondition(v) }, "Condition")
+	conditions[0].About = "Apply the rules only to records that meet this; of several conditions all must hold. TYPE KEY [VALUE], TYPE being one of " +
+		strings.Join(conditionNames(), ", ") + "."
+	return append(opts, conditions...)
 }
 
 // split takes a rule's value apart.

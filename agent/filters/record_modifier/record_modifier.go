@@ -39,16 +39,21 @@ type name struct {
 
 func (c *config) Options() []option.Option {
 	return []option.Option{
-		option.Nested("record", "space delimited strings (minimum 2)", c.addRecord).
+		each("record", "space delimited strings (minimum 2)", c.addRecord).
 			Help("KEY VALUE: append this pair to every record. A value with blanks may stand in double quotes."),
-		option.Nested("remove_key", "string", func(v option.Value) error { return c.addName(&c.remove, v) }).
+		each("remove_key", "string", func(v option.Value) error { return c.addName(&c.remove, v) }).
 			Help("Take this key out, whatever its case; a * at the end takes all keys that begin so."),
-		option.Nested("allowlist_key", "string", func(v option.Value) error { return c.addName(&c.allow, v) }).
+		each("allowlist_key", "string", func(v option.Value) error { return c.addName(&c.allow, v) }).
 			Help("Keep only the keys listed so, whatever their case; a * at the end keeps all keys that begin so."),
-		option.Nested("whitelist_key", "string", func(v option.Value) error { return c.addName(&c.allow, v) }).
+		each("whitelist_key", "string", func(v option.Value) error { return c.addName(&c.allow, v) }).
 			Help("The older name of allowlist_key."),
 		option.String("uuid_key", &c.uuidKey).Help("Append a random UUID (version 4) to every record under this key."),
 	}
+}
+
+// each binds a key that may be given many times, or once as a YAML list, and needs the place of each value.
+func each(key, typ string, set func(option.Value) error) option.Option {
+	return option.Ordered(typ, func(_ string, v option.Value) error { return set(v) }, key)[0]
 }
 
 func (c *config) addRecord(v option.Value) error {
