@@ -250,13 +250,11 @@ func (o *output) hurry() {
 	o.signal()
 }
 
-// abandon gives up all that no worker holds, and tells how many records that were.
-func (o *output) abandon() (records int) {
+// abandon gives up all that no worker holds.
+func (o *output) abandon() {
 	for d := o.oldest(); d != nil; d = o.oldest() {
-		records += d.chunk.Len()
 		o.giveUp(d, Shutdown)
 	}
-	return records
 }
 
 func (o *output) giveUp(d *delivery, why Reason) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/condition"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -46,12 +47,12 @@ type filling struct {
 // step is one filter or processor at work.
 type step struct {
 	instance
-	p        *Pipeline
-	plugin   plugin.Filter
-	kinds    event.Kinds
-	matcher  *matcher // nil for processors
-	where    func(*event.Record) bool
-	counters FilterCounters
+	p         *Pipeline
+	plugin    plugin.Filter
+	kinds     event.Kinds
+	matcher   *matcher             // nil for processors
+	condition *condition.Condition // of a processor; nil for all records
+	counters  FilterCounters
 
 	mu sync.Mutex
 }
@@ -109,9 +110,7 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch) {
 	var more derived
 	n, size := b.Len(), len(b.Bytes())
 	s.mu.Lock()
-	b.Where(s.where)
-	err := guard(func() error { return s.plugin.Filter(context.WithValue(ctx, derivedKey{}, &more), b) })
-	b.Where(nil)
+	err := guard(func() error { return s.filter(context.WithValue(ctx, derivedKey{}, &more), b) })
 	s.mu.Unlock()
 	if err != nil {
 		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, b.Tag, err))
@@ -120,6 +119,16 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch) {
 	for _, d := range more.batches {
 		in.filter(ctx, d)
 	}
+}
+
+// filter runs the plugin on the records that meet the condition.
+func (s *step) filter(ctx context.Context, b *event.Batch) error {
+	if s.condition == nil {
+		return s.plugin.Filter(ctx, b)
+	}
+	b.Where(s.condition.Holds)
+	defer b.Where(nil)
+	return errors.Join(s.plugin.Filter(ctx, b), s.condition.Check())
 }
 
 func (s *step) count(n, size int, b *event.Batch) {

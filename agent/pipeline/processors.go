@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/agent/internal/condition"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -50,12 +50,12 @@ func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step
 		case p.Is("name"):
 			sec.Name = p.Value.Text
 		case p.Is("condition"):
-			where, err := newCondition(p.Value)
+			c, err := condition.Parse(p.Value)
 			if err != nil {
-				b.fail(at(p.Pos, "condition", err))
+				b.fail(err)
 				return nil
 			}
-			s.where = where
+			s.condition = c
 		default:
 			sec.Props = append(sec.Props, p)
 		}
@@ -79,8 +79,4 @@ func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step
 		return nil
 	}
 	return s
-}
-
-func newCondition(option.Value) (func(*event.Record) bool, error) {
-	return nil, errors.New("is not in this build yet")
 }

@@ -145,10 +145,10 @@ func (p *Pipeline) shutdown(stopInputs, kill context.CancelFunc, inputs, others 
 	kill()
 	ended := within(others, time.After(closeTimeout))
 	p.flush() // what an input that does not end brought meanwhile
-	var lost int
 	for _, o := range p.outputs {
-		lost += o.abandon()
+		o.abandon()
 	}
+	lost := p.lost[Shutdown].Load() // by abandon, and by the workers whose last attempt was cut short
 	p.close(begin.Add(max(p.set.Grace, time.Since(begin)+closeTimeout)))
 	if lost > 0 {
 		p.log.Error(fmt.Sprintf("%d records could not be delivered within the grace period of %v and are lost", lost, p.set.Grace))
