@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -128,13 +129,20 @@ func (p *process) reap() {
 	p.cmd.Wait()
 	p.reaped = true
 	p.cause = p.cmd.ProcessState.String()
-	if p.blame != "" {
+	if p.blame != "" && !endedItself(p.cmd.ProcessState) {
 		p.cause = p.blame
 	}
 	p.lost = slices.Collect(maps.Keys(p.flights))
 	p.mu.Unlock()
 	p.stderr.finish(time.Second)
 	close(p.exited)
+}
+
+// endedItself reports that the process failed on its own. The agent may notice that as a closed socket and
+// kill what is dead already; how it died says more.
+func endedItself(s *os.ProcessState) bool {
+	w := s.Sys().(syscall.WaitStatus)
+	return w.Signaled() && w.Signal() != unix.SIGKILL || w.ExitStatus() > 0
 }
 
 // kill ends the process; why is told to those who wait for it, unless it had ended already.
