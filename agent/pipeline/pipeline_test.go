@@ -276,6 +276,18 @@ func TestShutdownKeepsTheGracePeriod(t *testing.T) {
 	within("hang", 6*time.Second)
 }
 
+func TestShutdownTellsHowManyRecordsAreLost(t *testing.T) {
+	for _, mode := range []string{"dead", "hang"} { // waiting for their retry, and at the plugin
+		synctest.Test(t, func(t *testing.T) {
+			r := mustBuild(t, nil, "input source tag=a n=3 pause=2", "output sink match=* mode="+mode)
+			r.runFor(t, 10*time.Second)
+			if log := r.log.String(); !strings.Contains(log, "3 records could not be delivered within the grace period of 5s and are lost") {
+				t.Errorf("%s: no word about the loss:\n%s", mode, log)
+			}
+		})
+	}
+}
+
 func TestShutdownTriesWaitingChunksAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, nil, "input source tag=a n=1", "output sink match=* mode=once")
