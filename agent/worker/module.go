@@ -46,6 +46,7 @@ type Module struct {
 	mu          sync.Mutex
 	proc        *process
 	instances   []*instance
+	starting    *instance // its first Init runs
 	nextID      uint32
 	changed     chan struct{}      // closed when an instance got or lost its worker
 	halt        context.CancelFunc // ends the supervisor; nil while there is none
@@ -115,15 +116,17 @@ func (m *Module) tryStart(ctx context.Context, i *instance) (wait chan struct{},
 	m.mu.Lock()
 	i.id = m.nextID
 	m.nextID++
+	m.starting = i
 	m.mu.Unlock()
 	m.words.begin()
 	l, err := m.bind(ctx, p, i)
 	words := m.words.end()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.starting = nil
 	if err != nil {
 		return nil, &option.Error{Pos: position(i.env.Properties), Msg: fmt.Sprintf("plugin %s (%s): %v%s", i.env.Name, m.info.Path, err, quote(words))}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.instances = append(m.instances, i)
 	m.setLinkLocked(i, l)
 	return nil, nil
@@ -303,6 +306,9 @@ func (m *Module) logLine(inst uint32, level int, line string) {
 func (m *Module) loggerOf(inst uint32) *slog.Logger {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if i := m.starting; i != nil && (inst == i.id || inst == wire.NoInstance) {
+		return i.env.Log
+	}
 	if inst == wire.NoInstance && len(m.instances) == 1 {
 		return m.instances[0].env.Log
 	}

@@ -204,6 +204,9 @@ func (p *process) readControl() {
 	buf := make([]byte, wire.MaxPacket)
 	for {
 		n, err := p.ctl.Read(buf)
+		if errors.Is(err, os.ErrClosed) {
+			return // by finish: the worker ends itself
+		}
 		if err != nil || n == 0 {
 			p.kill("it closed its control socket")
 			return
