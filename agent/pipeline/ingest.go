@@ -66,6 +66,7 @@ type derivedKey struct{}
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	if err := in.gate.wait(ctx, in); err != nil {
+		in.p.lost[Shutdown].Add(uint64(b.Len()))
 		return err // never settled: the source will bring it again, if it can
 	}
 	in.counters.Records.Add(uint64(b.Len()))

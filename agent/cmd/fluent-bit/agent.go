@@ -127,6 +127,7 @@ func (a *agent) settings() pipeline.Settings {
 // notYet are service keys whose work is not in this build; asking for it is worth a word.
 var notYet = map[string]string{
 	"storage.path":          "file storage is not in this build yet: records wait in memory",
+	"flush.adaptive":        "adaptive flushing is not in this build yet: the interval stays",
 	"http_server":           "the HTTP server is not in this build yet",
 	"hot_reload":            "reloading is not in this build yet",
 	"enable_chunk_trace":    "chunk traces are not in this build yet",
