@@ -1,0 +1,9 @@
+package event
+
+// SetPayload replaces the bytes of a batch that carries another signal than logs.
+func (b *Batch) SetPayload(data []byte) {
+	if b.Kind.Has(Logs) {
+		panic("BUG: SetPayload on a batch of logs")
+	}
+	b.data = data
+}
