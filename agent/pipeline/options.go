@@ -61,13 +61,11 @@ type inputSettings struct {
 	storage        string
 	pauseOverlimit bool
 	threaded       bool
-	ignored        string
 	ignoredInt     int
 	ignoredFloat   float64
 	ignoredTime    time.Duration
 	rateGate       bool
 	processors     []option.Value
-	network        []option.Property
 }
 
 func (s *inputSettings) options() []option.Option {

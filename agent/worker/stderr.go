@@ -140,9 +140,3 @@ func lastWords(tail string) string {
 	lines := strings.Split(strings.TrimSpace(tail), "\n")
 	return strings.Join(lines[max(0, len(lines)-8):], "\n")
 }
-
-// firstLine returns what stands before the first line break.
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}

@@ -46,7 +46,7 @@ func (s *source) close() error {
 func (s *source) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	_, _ = unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
 // read waits for bytes, io.EOF or an interruption, which wins.

@@ -59,15 +59,6 @@ func (c class) negate() class {
 
 func (c class) intersect(d class) class { return c.negate().union(d.negate()).negate() }
 
-func (c class) has(r rune) bool {
-	for i := 0; i < len(c); i += 2 {
-		if r >= c[i] && r <= c[i+1] {
-			return true
-		}
-	}
-	return false
-}
-
 // lastCased is the last character that has another case.
 const lastCased = 0x1e943
 

@@ -103,7 +103,7 @@ func FuzzPayload(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add([]byte(v))
+		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, lines := range []string{"action upsert\nkey a\nvalue x", "action rename\nkey a\nvalue b", "action hash\nkey a"} {
