@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,7 +134,7 @@ func waitFor(tb testing.TB, what string, cond func() bool) {
 	}
 }
 
-var lastChunk uint64
+var lastChunk atomic.Uint64
 
 // chunkOf makes a chunk of n records {"n": from}, {"n": from+1}, …
 func chunkOf(tag string, from, n int) *event.Chunk {
@@ -142,8 +143,7 @@ func chunkOf(tag string, from, n int) *event.Chunk {
 		body := event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(from+i))
 		b.Append(event.Time{Sec: 1700000000}, nil, body)
 	}
-	lastChunk++
-	return event.NewChunk(lastChunk, tag, event.Logs, b.Bytes(), n)
+	return event.NewChunk(lastChunk.Add(1), tag, event.Logs, b.Bytes(), n)
 }
 
 // logBuffer keeps log records as text.

@@ -107,10 +107,10 @@ func (n *input) fetch(ctx context.Context, l *lane) ([]byte, error) {
 		return nil, err
 	}
 	if f.Flags == wire.FlagHeld {
-		held := f.Len
-		if err := l.reserve(ctx, int(held)); err != nil {
+		if err := l.reserve(int(f.Len)); err != nil {
 			return nil, err
 		}
+		ctx = context.WithoutCancel(ctx) // it takes no time, and data would be lost
 		f, err = l.call(ctx, wire.Frame{Op: wire.OpFetch, Inst: n.id}, "", patience{limit: controlTimeout})
 		if h := (*hangError)(nil); errors.As(err, &h) {
 			l.p.kill("handing over its data took too long")

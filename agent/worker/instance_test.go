@@ -172,6 +172,10 @@ func TestWorkerIgnoresTheTerminalsSignals(t *testing.T) {
 	if failed := r.deliver(o, "app", 0, 5); failed != 0 {
 		t.Errorf("%d attempts failed", failed)
 	}
+	r.deliver(o, "stop", 5, 1)
+	if r.count("child: signal: terminated") != 1 {
+		t.Errorf("its child ignores them too: %q", r.lines())
+	}
 	if n := r.count("init fault.0"); n != 1 {
 		t.Errorf("%d inits", n)
 	}

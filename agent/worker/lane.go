@@ -86,8 +86,8 @@ func sharedFile(size int64) (fd int, err error) {
 	return fd, nil
 }
 
-// reserve makes the region hold at least size bytes.
-func (l *lane) reserve(ctx context.Context, size int) error {
+// reserve makes the region hold at least size bytes. It does not wait for the plugin.
+func (l *lane) reserve(size int) error {
 	if size <= len(l.region) {
 		return nil
 	}
@@ -102,14 +102,11 @@ func (l *lane) reserve(ctx context.Context, size int) error {
 		unix.Munmap(mem)
 		return l.lost(err)
 	}
-	f, err = l.receive(ctx, f, patience{limit: controlTimeout})
-	if err == nil && f.RC != 0 {
-		l.p.kill("it could not map a larger memory region")
-		err = l.p.failure()
-	}
-	if err != nil {
+	f, err = l.receive(context.Background(), f, patience{limit: controlTimeout})
+	if err != nil || f.RC != 0 {
 		unix.Munmap(mem)
-		return err
+		l.p.kill("it could not map a larger memory region")
+		return l.p.failure()
 	}
 	unix.Munmap(l.region)
 	l.region = mem

@@ -136,7 +136,7 @@ func (o *output) lane(ctx context.Context) (*pool, *lane, error) {
 
 // send does one flush on a lane and gives the lane back.
 func (o *output) send(ctx context.Context, q *pool, l *lane, c *event.Chunk) (int32, error) {
-	if err := l.reserve(ctx, len(c.Bytes())+c.Len()*growth); err != nil {
+	if err := l.reserve(len(c.Bytes()) + c.Len()*growth); err != nil {
 		q.put(l)
 		return 0, err
 	}

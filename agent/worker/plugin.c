@@ -22,7 +22,6 @@ struct instance {
 	void *context; /* the block behind init_plugin.context */
 	char *asked[MAX_ASKED];
 	int asked_len;
-	int exited;
 };
 
 /* What init_plugin.instance points to. It is a block of its own because plugins exist that free it, and
@@ -185,11 +184,23 @@ static void link_instance(struct instance *i)
 	pthread_mutex_unlock(&lock);
 }
 
+static void unlink_instance(struct instance *i)
+{
+	pthread_mutex_lock(&lock);
+	for (struct instance **at = &instances; *at != NULL; at = &(*at)->next) {
+		if (*at == i) {
+			*at = i->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 struct instance *instance_find(uint32_t id)
 {
 	pthread_mutex_lock(&lock);
 	struct instance *i = instances;
-	while (i != NULL && (i->id != id || i->exited))
+	while (i != NULL && i->id != id)
 		i = i->next;
 	pthread_mutex_unlock(&lock);
 	return i;
@@ -199,8 +210,6 @@ struct instance *instance_first(void)
 {
 	pthread_mutex_lock(&lock);
 	struct instance *i = instances;
-	while (i != NULL && i->exited)
-		i = i->next;
 	pthread_mutex_unlock(&lock);
 	return i;
 }
@@ -314,8 +323,6 @@ int instance_exit(struct instance *i)
 	else if (p->exit != NULL)
 		rc = p->exit();
 	current = NULL;
-	pthread_mutex_lock(&lock);
-	i->exited = 1;
-	pthread_mutex_unlock(&lock);
+	unlink_instance(i);
 	return rc;
 }

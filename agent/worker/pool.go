@@ -167,7 +167,10 @@ func (s *suspects) crashed(chunk uint64, alone bool) (guilty bool) {
 	defer s.mu.Unlock()
 	acks, known := s.crash[chunk]
 	if !known && len(s.crash) >= maxSuspects {
-		return false
+		for other := range s.crash {
+			delete(s.crash, other)
+			break
+		}
 	}
 	if s.crash == nil {
 		s.crash = map[uint64]uint64{}

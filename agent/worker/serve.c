@@ -319,16 +319,28 @@ static void *watch(void *arg)
 	_exit(0);
 }
 
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* shrug_off ignores a signal in this process only: children of the plugin start with the default. */
+static void shrug_off(int sig)
+{
+	struct sigaction a = {.sa_handler = ignore, .sa_flags = SA_RESTART | SA_ONSTACK}; /* Go's stacks are small */
+	sigaction(sig, &a, NULL);
+}
+
 static void serve(void)
 {
 	unsetenv(WIRE_ENV); /* children of the plugin are no workers */
 	fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
 	prctl(PR_SET_NAME, "flb-go-worker");
 	/* Stopping is the agent's business; a terminal's ^C reaches the whole session. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
+	shrug_off(SIGINT);
+	shrug_off(SIGTERM);
+	shrug_off(SIGHUP);
+	shrug_off(SIGPIPE);
 	plugin_log = send_log;
 	pthread_t t;
 	struct packet *p = malloc(sizeof *p);

@@ -49,7 +49,7 @@ func (m *Module) supervise(ctx context.Context, p *process, done chan struct{}) 
 				p, since = next, time.Now()
 				break
 			}
-			m.log.Error(fmt.Sprintf("plugin %s: a new worker does not start: %v; next attempt in %v", m.info.Path, explainLoad(err), wait))
+			m.log.Error(fmt.Sprintf("plugin %s: a new worker does not start: %v; next attempt in %v", m.info.Path, err, wait))
 		}
 	}
 }

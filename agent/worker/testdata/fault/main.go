@@ -27,6 +27,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -226,6 +227,14 @@ func FLBPluginFlushCtx(ctx, data unsafe.Pointer, length C.size_t, tag *C.char) C
 	case "forge": // a reply that nobody asked for
 		forge()
 		select {}
+	case "stop": // a child that has to end on SIGTERM
+		p, err := os.StartProcess("/bin/sleep", []string{"sleep", "600"}, &os.ProcAttr{})
+		if err != nil {
+			panic(err)
+		}
+		p.Signal(syscall.SIGTERM)
+		s, _ := p.Wait()
+		i.note("child: %v", s)
 	case "child":
 		p, err := os.StartProcess("/bin/sleep", []string{"sleep", "600"}, &os.ProcAttr{Files: []*os.File{nil, nil, os.Stderr}})
 		if err != nil {
