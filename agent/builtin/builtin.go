@@ -26,6 +26,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/parsers/logfmt"
 	"github.com/fluent/fluent-bit-go/agent/parsers/ltsv"
 	"github.com/fluent/fluent-bit-go/agent/parsers/regex"
+	"github.com/fluent/fluent-bit-go/agent/processors/content_modifier"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
@@ -54,6 +55,9 @@ func Plugins() plugin.Set {
 			grep.Plugin,
 			modify.Plugin,
 			record_modifier.Plugin,
+		},
+		Processors: []plugin.Spec[plugin.Filter]{
+			content_modifier.Plugin,
 		},
 		Outputs: []plugin.Spec[plugin.Output]{
 			counter.Plugin,

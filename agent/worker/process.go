@@ -126,7 +126,7 @@ func (p *process) reap() {
 	}
 	p.mu.Lock()
 	unix.Kill(-pid, unix.SIGKILL) // the process is a zombie still, so that the id is its own
-	_ = p.cmd.Wait() // ProcessState knows how it ended
+	_ = p.cmd.Wait()              // ProcessState knows how it ended
 	p.reaped = true
 	p.cause = p.cmd.ProcessState.String()
 	if p.blame != "" && !endedItself(p.cmd.ProcessState) {
