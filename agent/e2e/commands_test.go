@@ -74,19 +74,13 @@ func lines(args []string) error {
 	})
 }
 
-// fetch [-post BODY] [-header K:V] [-status] [-has TEXT] URL: print what an HTTP server answers. With
+// fetch [-post BODY] [-status] [-has TEXT] URL: print what an HTTP server answers. With
 // -status print the status alone, with -has fail when the answer lacks TEXT.
 func fetch(args []string) error {
 	f := flag.NewFlagSet("fetch", flag.ContinueOnError)
 	post := f.String("post", "", "send this with POST")
 	status := f.Bool("status", false, "print the status code, not the body")
 	has := f.String("has", "", "fail unless the body contains this")
-	header := http.Header{}
-	f.Func("header", "send this header, as KEY:VALUE", func(s string) error {
-		k, v, _ := strings.Cut(s, ":")
-		header.Add(k, strings.TrimSpace(v))
-		return nil
-	})
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -97,7 +91,6 @@ func fetch(args []string) error {
 	if err != nil {
 		return err
 	}
-	req.Header = header
 	client := http.Client{Timeout: patience}
 	resp, err := client.Do(req)
 	if err != nil {
