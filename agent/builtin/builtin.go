@@ -4,6 +4,8 @@ package builtin
 import (
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
+	"github.com/fluent/fluent-bit-go/agent/filters/nest"
+	"github.com/fluent/fluent-bit-go/agent/filters/parser"
 	"github.com/fluent/fluent-bit-go/agent/filters/record_modifier"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
@@ -54,6 +56,8 @@ func Plugins() plugin.Set {
 		Filters: []plugin.Spec[plugin.Filter]{
 			grep.Plugin,
 			modify.Plugin,
+			nest.Plugin,
+			parser.Plugin,
 			record_modifier.Plugin,
 		},
 		Processors: []plugin.Spec[plugin.Filter]{

@@ -40,6 +40,16 @@ func (a *Accessor) path() []step {
 	return nil
 }
 
+// Top returns the key of the record that the accessor goes through first; alone tells that it goes no
+// further. It is "" when the accessor names no key.
+func (a *Accessor) Top() (key string, alone bool) {
+	path := a.path()
+	if path == nil {
+		return "", false
+	}
+	return path[0].key, len(path) == 1
+}
+
 // appendEdited copies v; at the end of path it puts val, or nothing when val is nil. Of a key that is there
 // twice, the last one is followed and both are removed.
 func appendEdited(dst []byte, v event.Value, path []step, val event.Value) (out []byte, done bool) {

@@ -44,6 +44,24 @@ func Build(spec plugin.Spec[plugin.Filter], props []option.Property) (plugin.Fil
 	})
 }
 
+// With returns the filter with an Env to which lend has added what the filter needs besides a name and a
+// logger.
+func With(spec plugin.Spec[plugin.Filter], lend func(*plugin.Env)) plugin.Spec[plugin.Filter] {
+	inner := spec.Config
+	spec.Config = func() plugin.Config[plugin.Filter] { return lent{inner(), lend} }
+	return spec
+}
+
+type lent struct {
+	plugin.Config[plugin.Filter]
+	lend func(*plugin.Env)
+}
+
+func (l lent) New(env plugin.Env) (plugin.Filter, error) {
+	l.lend(&env)
+	return l.Config.New(env)
+}
+
 // Batch makes a batch of one record per JSON line, all at second 1700000000.
 func Batch(tb testing.TB, lines ...string) *event.Batch {
 	tb.Helper()
