@@ -57,6 +57,14 @@ type agent struct {
 // startFault runs the fault plugin and, as the other output, stdout. Records come from stdin with that tag.
 func startFault(t *testing.T, bin, so, tag string, props ...string) *agent {
 	t.Helper()
+	a := newFault(t, tag, props...)
+	a.start(bin, "-e", so, "-c", a.config)
+	return a
+}
+
+// newFault writes the configuration for startFault.
+func newFault(t *testing.T, tag string, props ...string) *agent {
+	t.Helper()
 	a := newAgent(t)
 	text := fmt.Sprintf(`[SERVICE]
     flush          0.1
@@ -78,7 +86,6 @@ func startFault(t *testing.T, bin, so, tag string, props ...string) *agent {
 	if err := os.WriteFile(a.config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	a.start(bin, "-e", so, "-c", a.config)
 	return a
 }
 
@@ -233,8 +240,17 @@ func (a *agent) allOnce(n int) {
 	}
 }
 
-// stop sends SIGTERM, and checks that the agent ends in time and leaves no process behind.
+// stop sends SIGTERM, and checks that the agent ends in time, is content, and leaves no process behind.
 func (a *agent) stop() {
+	a.tb.Helper()
+	if code := a.terminate(); code != 0 {
+		log := a.read("stderr")
+		a.tb.Errorf("exit code %d, want 0; the end of the log:\n%s", code, log[max(0, len(log)-8000):])
+	}
+}
+
+// terminate is stop for an agent that may end with any code, which it returns.
+func (a *agent) terminate() (code int) {
 	a.tb.Helper()
 	begin := time.Now()
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -247,6 +263,7 @@ func (a *agent) stop() {
 	if left := a.left(); len(left) > 0 {
 		a.tb.Errorf("processes are left: %v", left)
 	}
+	return a.cmd.ProcessState.ExitCode()
 }
 
 // left lists the agent, unless it has ended, and all that it started and that runs.

@@ -16,11 +16,10 @@ import (
 
 // What everybody does with a classic plugin: build it, look at it, run it. No fault may hide in that either.
 func TestClassicPlugins(t *testing.T) {
-	bin := build(t)
+	bin, gstdout := build(t), buildShared(t, "../../examples", "./out_gstdout")
 	t.Run("AreListedByHelp", func(t *testing.T) {
 		t.Parallel()
-		so := buildShared(t, "../../examples", "./out_gstdout")
-		help, err := exec.Command(filepath.Join(bin, "fluent-bit"), "-e", so, "-h").Output()
+		help, err := exec.Command(filepath.Join(bin, "fluent-bit"), "-e", gstdout, "-h").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,14 +27,13 @@ func TestClassicPlugins(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^  gstdout +Prints records to standard output, from Go \(from a plugin file\)$`).MatchString(outputs) {
 			t.Errorf("the outputs lack gstdout:\n%s", help)
 		}
-		onlyLibc(t, so)
+		onlyLibc(t, gstdout)
 		onlyLibc(t, filepath.Join(bin, "fluent-bit"))
 	})
 	t.Run("PrintCPU", func(t *testing.T) {
 		t.Parallel()
-		so := buildShared(t, "../../examples", "./out_gstdout")
 		a := newAgent(t)
-		a.start(bin, "-e", so, "-i", "cpu", "-o", "gstdout", "-f", "0.2")
+		a.start(bin, "-e", gstdout, "-i", "cpu", "-o", "gstdout", "-f", "0.2")
 		line := regexp.MustCompile(`(?m)^\[0\] cpu\.0: \[\d+\.\d{9}, \{"cpu0\.p_cpu": .*"cpu_p": [\d.e+-]+, .*\}\]$`)
 		a.waitFor("a record on stdout", func() bool { return line.MatchString(a.read("stdout")) })
 		a.stop()
@@ -58,8 +56,8 @@ func TestClassicPlugins(t *testing.T) {
 	})
 	t.Run("CollectAndRunInTheBackground", func(t *testing.T) {
 		t.Parallel()
-		in, out := buildShared(t, "../../examples", "./in_gdummy"), buildShared(t, "../../examples", "./out_gstdout")
-		args := []string{"-e", in, "-e", out, "-f", "0.2", "-i", "gdummy", "-p", "message=hello", "-p", "records=3", "-t", "app", "-o", "gstdout"}
+		gdummy := buildShared(t, "../../examples", "./in_gdummy")
+		args := []string{"-e", gdummy, "-e", gstdout, "-f", "0.2", "-i", "gdummy", "-p", "message=hello", "-p", "records=3", "-t", "app", "-o", "gstdout"}
 		t.Run("Foreground", func(t *testing.T) {
 			a := newAgent(t)
 			a.start(bin, args...)

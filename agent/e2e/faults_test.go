@@ -118,6 +118,18 @@ func testFaultsInInit(t *testing.T, bin, so string) {
 		t.Parallel()
 		a := startFault(t, bin, so, "app", "init", "hang")
 		a.waitFor("Init", func() bool { return a.noted("init x") == 1 })
-		a.stop()
+		if code := a.terminate(); code != 255 {
+			t.Errorf("exit code %d, want 255", code)
+		}
+	})
+	t.Run("Daemon", func(t *testing.T) {
+		t.Parallel()
+		a := newFault(t, "app", "init", "fail")
+		a.start(bin, "-d", "-e", so, "-c", a.config)
+		a.waitFor("the end", a.ended)
+		if code := a.cmd.ProcessState.ExitCode(); code != 255 || !strings.Contains(a.read("stderr"), "the key 'url' is not a URL") {
+			t.Errorf("exit code %d, want 255 and the plugin's words:\n%s", code, a.read("stderr"))
+		}
+		a.waitFor("the end of daemon and worker", func() bool { return len(a.left()) == 0 })
 	})
 }
