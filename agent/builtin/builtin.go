@@ -7,6 +7,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/nest"
 	"github.com/fluent/fluent-bit-go/agent/filters/parser"
 	"github.com/fluent/fluent-bit-go/agent/filters/record_modifier"
+	"github.com/fluent/fluent-bit-go/agent/filters/rewrite_tag"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
@@ -59,6 +60,7 @@ func Plugins() plugin.Set {
 			nest.Plugin,
 			parser.Plugin,
 			record_modifier.Plugin,
+			rewrite_tag.Plugin,
 		},
 		Processors: []plugin.Spec[plugin.Filter]{
 			content_modifier.Plugin,
