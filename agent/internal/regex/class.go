@@ -155,3 +155,12 @@ func property(name string) class {
 	}
 	return nil
 }
+
+func (c class) has(r rune) bool {
+	for i := 0; i < len(c); i += 2 {
+		if r >= c[i] && r <= c[i+1] {
+			return true
+		}
+	}
+	return false
+}

@@ -10,6 +10,7 @@ package regex
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,6 +19,7 @@ import (
 type Regexp struct {
 	src      string
 	names    []string
+	seq      *sequence // nil, or the fastest way; the others are for what it gives up
 	std      *regexp.Regexp
 	lastLine bool         // a match of std behind the text's last newline is none
 	ascii    bool         // std is right for ASCII texts only, back for all others
@@ -42,6 +44,7 @@ func Compile(pattern string) (*Regexp, error) {
 		e.emit(root)
 		if re.std, err = regexp.Compile(e.String()); err == nil && !s.edges {
 			re.lastLine = s.lastLine
+			re.seq = newSequence(root, len(names))
 			return re, nil
 		}
 		re.lastLine, re.ascii = s.lastLine, err == nil
@@ -98,6 +101,11 @@ func (re *Regexp) Timeouts() uint64 {
 
 // Match reports whether the pattern matches anywhere in b.
 func (re *Regexp) Match(b []byte) bool {
+	if re.seq != nil {
+		if found, known := re.seq.find(b, nil); known {
+			return found
+		}
+	}
 	switch {
 	case re.onBack(b):
 		return re.back.match(b)
@@ -110,6 +118,17 @@ func (re *Regexp) Match(b []byte) bool {
 // Find searches the leftmost match and appends to dst, for the whole match and then each group, where it
 // begins and ends in b: -1 twice for a group that took no part. Without a match dst comes back as it was.
 func (re *Regexp) Find(dst []int, b []byte) []int {
+	if re.seq != nil {
+		n := len(dst)
+		dst = slices.Grow(dst, 2*re.seq.groups)
+		found, known := re.seq.find(b, dst[n:n+2*re.seq.groups])
+		switch {
+		case found:
+			return dst[:n+2*re.seq.groups]
+		case known:
+			return dst
+		}
+	}
 	if re.onBack(b) {
 		return re.back.find(dst, b)
 	}

@@ -208,6 +208,9 @@ func engines(t *testing.T, pattern string) map[string]*Regexp {
 		t.Fatalf("%s as %s: %v", pattern, e.String(), err)
 	}
 	out := map[string]*Regexp{"chosen": re, "back": {src: pattern, names: names, back: back}}
+	if re.seq != nil {
+		out["std"] = &Regexp{src: pattern, names: names, std: re.std, lastLine: re.lastLine}
+	}
 	return out
 }
 
@@ -220,6 +223,14 @@ func agree(t *testing.T, pattern, text string) {
 	want, got := shown(es["back"], text), shown(es["chosen"], text)
 	if es["back"].Timeouts() == 0 && es["chosen"].Timeouts() == 0 && want != got {
 		t.Errorf("%s on %q: the chosen engine says %s, the backtracking one %s", pattern, text, got, want)
+	}
+	if std := es["std"]; std != nil {
+		if want := shown(std, text); got != want {
+			t.Errorf("%s on %q: the sequence says %s, package regexp %s", pattern, text, got, want)
+		}
+		if std.Match([]byte(text)) != es["chosen"].Match([]byte(text)) {
+			t.Errorf("%s on %q: the sequence matches otherwise than package regexp", pattern, text)
+		}
 	}
 }
 
