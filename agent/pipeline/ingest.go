@@ -53,6 +53,7 @@ type step struct {
 	matcher   *matcher             // nil for processors
 	condition *condition.Condition // of a processor; nil for all records
 	counters  FilterCounters
+	endless   atomic.Uint64 // batches that were taken out of a loop
 
 	mu sync.Mutex
 }
@@ -62,6 +63,12 @@ type step struct {
 type derived struct{ batches []*event.Batch }
 
 type derivedKey struct{}
+
+// maxLaps is how often records may come back to the pipeline's start. More is a loop: a filter that gives
+// its own output another tag, for instance.
+const maxLaps = 10
+
+type lapKey struct{}
 
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
@@ -90,6 +97,11 @@ func (in *input) filter(ctx context.Context, b *event.Batch) {
 			}
 		}
 	}
+	in.keep(b)
+}
+
+// keep stores b for the outputs that its tag is routed to.
+func (in *input) keep(b *event.Batch) {
 	if b.Len() == 0 || !in.settings.routable {
 		b.Settle(event.Filtered)
 		return
@@ -117,8 +129,16 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch) {
 		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, b.Tag, err))
 	}
 	s.count(n, size, b)
+	lap, _ := ctx.Value(lapKey{}).(int)
 	for _, d := range more.batches {
-		in.filter(ctx, d)
+		if lap == maxLaps {
+			if n := s.endless.Add(1); n&(n-1) == 0 {
+				s.log.Error(fmt.Sprintf("records come back here without end, by now with the tag '%s'; they go to the outputs as they are (batches so far: %d). Narrow the filter's match so that it does not take its own output", d.Tag, n))
+			}
+			in.keep(d)
+			continue
+		}
+		in.filter(context.WithValue(ctx, lapKey{}, lap+1), d)
 	}
 }
 
