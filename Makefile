@@ -38,6 +38,7 @@ demo: all
 test: race
 	$(GO) test ./...
 	cd agent && $(GO) test ./...
+	cd agent/testdata/upstream && GOWORK=off $(GO) test -short .
 
 race:
 	$(GO) test -race $(call racy,.,agent)
@@ -53,6 +54,7 @@ bin/golangci-lint: tools/go.mod
 
 bench:
 	@for m in $(MODULES); do (cd $$m && $(GO) test -run '^$$' -bench . -benchmem ./...) || exit 1; done
+	cd agent/testdata/upstream && GOWORK=off $(GO) test -run MuchFaster -count=1 -v .
 
 fuzz:
 	@for m in $(MODULES); do (cd $$m && \

@@ -13,7 +13,7 @@ struct config_entry { /* ends with an entry without a name */
 	int flags, set_property;
 	uintptr_t offset;
 	char *desc;
-	void *value[4];
+	void *value[5], *list[2]; /* the host's */
 };
 
 struct plugin_def {

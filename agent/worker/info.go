@@ -73,10 +73,14 @@ type Info struct {
 
 // Kinds returns the signals that the plugin takes or gives.
 func (i Info) Kinds() event.Kinds {
+	metrics, traces := abi.EventMetrics, abi.EventTraces
+	if i.Type == Input { // inputs count the signals, outputs have a bit for each
+		metrics, traces = 1, 2
+	}
 	switch i.EventType {
-	case abi.EventMetrics:
+	case metrics:
 		return event.Metrics
-	case abi.EventTraces:
+	case traces:
 		return event.Traces
 	}
 	return event.Logs

@@ -78,15 +78,15 @@ const (
 
 // One entry of the array at [DefConfigMap]; an entry without a name ends it.
 //
-//	0    8    16        24    28           32     40          48      80
-//	type|name|def_value|flags|set_property|offset|description|(value)|
+//	0    8    16        24    28           32     40          48      88     104
+//	type|name|def_value|flags|set_property|offset|description|(value)|(list)|
 const (
 	ConfigType        = 0
 	ConfigName        = 8
 	ConfigDefault     = 16
 	ConfigFlags       = 24
 	ConfigDescription = 40
-	ConfigSize        = 80
+	ConfigSize        = 104
 )
 
 // Levels of log_print and the log checks.

@@ -76,7 +76,7 @@ func (a *agent) run(ctx context.Context, c commandLine, stdout, stderr io.Writer
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
-	defer modules.close()
+	defer modules.close(a.log)
 	p, err := pipeline.Build(a.tree, modules.join(builtin.Plugins()), a.settings())
 	warnings := append(a.tree.Warnings, p.Warnings...)
 	if c.DryRun {

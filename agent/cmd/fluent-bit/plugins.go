@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
@@ -68,10 +69,13 @@ func (m *modules) join(set plugin.Set) plugin.Set {
 	return set
 }
 
-func (m *modules) close() {
+// close ends the workers that are left. Instances were closed with the pipeline, within the grace period.
+func (m *modules) close(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	for _, mod := range m.open {
-		_ = mod.Close(ctx)
+		if err := mod.Close(ctx); err != nil {
+			log.Warn(fmt.Sprintf("%s did not end as it should: %v", mod.Info().Name, err), logger.Component, "plugin")
+		}
 	}
 }

@@ -100,6 +100,9 @@ type result struct{ Seconds, Allocs, Bytes, Records float64 }
 
 // The two take turns, and the best round of each counts, so that a busy machine slows both.
 func TestOurDecoderIsMuchFaster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a benchmark; make bench runs it")
+	}
 	a, b := build(t, "decode", theirs), build(t, "decode", ours)
 	chunk := containerLogs(5058)
 	path := save(t, chunk)
