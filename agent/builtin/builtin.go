@@ -18,6 +18,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
+	"github.com/fluent/fluent-bit-go/agent/inputs/tail"
 	"github.com/fluent/fluent-bit-go/agent/outputs/counter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
 	"github.com/fluent/fluent-bit-go/agent/outputs/file"
@@ -53,6 +54,7 @@ func Plugins() plugin.Set {
 			proc.Plugin,
 			random.Plugin,
 			stdin.Plugin,
+			tail.Plugin,
 		},
 		Filters: []plugin.Spec[plugin.Filter]{
 			grep.Plugin,

@@ -1,0 +1,117 @@
+package tail
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity is what a file is known by.
+type identity struct{ dev, ino uint64 }
+
+func identify(st *unix.Stat_t) identity { return identity{uint64(st.Dev), st.Ino} }
+
+// markSize is how many bytes before the offset are kept, to notice that a file was written anew.
+const markSize = 32
+
+// mark is the end of what was read of a file.
+type mark struct {
+	bytes [markSize]byte
+	n     int
+}
+
+func (m *mark) set(read []byte) {
+	m.n = copy(m.bytes[:], read[max(0, len(read)-markSize):])
+}
+
+func (m *mark) is(b []byte) bool { return bytes.Equal(m.bytes[:m.n], b) }
+
+// file is an open file.
+type file struct {
+	id   identity
+	path string // when it was opened
+	tag  string
+	fd   int
+	row  int64 // in the database
+	ledger
+
+	// The reader's.
+	offset   int64
+	mark     mark
+	skipping bool
+	warned   bool
+	partial  int       // bytes at the end that are no whole line
+	restAt   time.Time // since when nothing came
+
+	caughtUp bool         // it was read through once
+	seen     atomic.Int64 // how far it was looked at: its size, then
+
+	// Guarded by input.mu.
+	where   string // its path now
+	queued  bool
+	rotated bool // it has lost its name
+	aged    bool // it is to be closed for its age
+	gone    bool // it is closed or was given up
+}
+
+// openFile opens what is at path, which may be another file than a moment ago.
+func openFile(path string) (f *file, st unix.Stat_t, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, st, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, st, fmt.Errorf("fstat %s: %w", path, err)
+	}
+	return &file{id: identify(&st), path: path, where: path, fd: fd}, st, nil
+}
+
+// seek has the file read from offset on.
+func (f *file) seek(offset int64) error {
+	var b [markSize]byte
+	n := min(offset, markSize)
+	got, err := f.readAt(b[:n], offset-n)
+	if err != nil {
+		return err
+	}
+	if int64(got) < n {
+		return errShort
+	}
+	f.mark.set(b[:n])
+	f.offset, f.skipping, f.partial = offset, false, 0
+	f.seen.Store(offset)
+	f.ledger.start(offset)
+	return nil
+}
+
+var errShort = errors.New("the file is shorter than the offset")
+
+// readAt reads until b is full or the file ends.
+func (f *file) readAt(b []byte, at int64) (n int, err error) {
+	for n < len(b) {
+		got, err := unix.Pread(f.fd, b[n:], at+int64(n))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return n, fmt.Errorf("reading %s at byte %d: %w", f.path, at+int64(n), err)
+		case got == 0:
+			return n, nil
+		}
+		n += got
+	}
+	return n, nil
+}
+
+// whole reports whether st may be read as a file of lines.
+func whole(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
+
+func modified(st *unix.Stat_t) time.Time { return time.Unix(st.Mtim.Unix()) }
+
+// close lets go of the descriptor. What it reports is of no use for a file that was only read.
+func (f *file) close() { _ = unix.Close(f.fd) }

@@ -1,0 +1,110 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	stdregexp "regexp"
+	"sync"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// input is one instance: its files, and the queue of those that may have something to read.
+type input struct {
+	config
+	env      plugin.Env
+	globs    []*glob
+	excluded []*stdregexp.Regexp
+	tags     tagger
+	lines    lines
+	buf      []byte // the reader's
+
+	watcher watcher
+	running sync.Mutex // held while Run works
+
+	mu    sync.Mutex
+	files map[identity]*file
+	aged  map[identity]int64 // how far files were read that were closed for their age
+	queue []*file
+	wake  chan struct{} // of the reader; holds one
+
+	moved chan struct{} // an offset was settled; holds one
+}
+
+// Start looks for the files that are there, and opens them.
+func (in *input) Start(context.Context) error {
+	in.files, in.aged = map[identity]*file{}, map[identity]int64{}
+	in.wake, in.moved = make(chan struct{}, 1), make(chan struct{}, 1)
+	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}}
+	in.watcher.start()
+	return nil
+}
+
+// Run watches and reads until ctx ends.
+func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
+	in.running.Lock()
+	defer in.running.Unlock()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var reading sync.WaitGroup
+	reading.Go(func() { stop(in.read(ctx, to)) })
+	in.watcher.run(ctx)
+	reading.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Close lets go of the files. It does not wait for a reader that the pipeline holds back.
+func (in *input) Close() error {
+	if in.files == nil {
+		return nil // never started
+	}
+	if !in.running.TryLock() {
+		return nil
+	}
+	defer in.running.Unlock()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, f := range in.files {
+		in.release(f)
+	}
+	clear(in.files)
+	in.watcher.notify.close()
+	return nil
+}
+
+// enqueue has the reader look at f.
+func (in *input) enqueue(f *file) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if f.queued || f.gone {
+		return
+	}
+	f.queued = true
+	in.queue = append(in.queue, f)
+	signal(in.wake)
+}
+
+// next takes the file whose turn it is, or returns nil.
+func (in *input) next() *file {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.queue) == 0 {
+		return nil
+	}
+	f := in.queue[0]
+	in.queue = in.queue[1:]
+	f.queued = false
+	return f
+}
+
+// signal wakes who waits on c, now or as soon as it does.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

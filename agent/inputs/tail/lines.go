@@ -1,0 +1,193 @@
+package tail
+
+import (
+	"bytes"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// lines makes records of lines. It belongs to the reader.
+type lines struct {
+	*config
+	parser plugin.Parser
+
+	scratch []byte
+	fields  []event.Field
+}
+
+// piece is what was read of a file.
+type piece struct {
+	path string
+	at   int64  // offset of text in the file
+	text []byte // may end in the middle of a line
+
+	// skipping says that text begins inside of a line that is left out. It is changed.
+	skipping *bool
+}
+
+// result tells what became of a piece.
+type result struct {
+	used    int  // bytes that are done with
+	skipped int  // lines that began and were left out or cut for their length
+	tooLong bool // the line behind used is too long for the file to be followed
+}
+
+// append adds the records of p to b.
+func (l *lines) append(b *event.Batch, p piece) (r result) {
+	limit := int(l.maxSize) - 1
+	r.used = l.holes(p)
+	for {
+		rest := p.text[r.used:]
+		n := bytes.IndexByte(rest, '\n')
+		switch {
+		case n < 0 && len(rest) < limit && !*p.skipping:
+			return r
+		case n < 0 && *p.skipping:
+			r.used = len(p.text)
+			return r
+		case *p.skipping:
+			*p.skipping = false
+		case n >= 0 && n < limit: // fast path
+			l.line(b, p.path, p.at+int64(r.used), rest[:n], len(p.text))
+		case l.truncateLong:
+			r.skipped++
+			l.line(b, p.path, p.at+int64(r.used), truncate(rest, limit), len(p.text))
+			*p.skipping = n < 0
+		case l.skipLong:
+			r.skipped++
+			*p.skipping = n < 0
+		default:
+			r.tooLong = true
+			return r
+		}
+		if n < 0 {
+			r.used = len(p.text)
+			return r
+		}
+		r.used += n + 1
+	}
+}
+
+// holes returns how many zero bytes p begins with: a writer that did not notice that its file was
+// truncated leaves them.
+func (l *lines) holes(p piece) int {
+	if len(p.text) == 0 || p.text[0] != 0 {
+		return 0 // fast path
+	}
+	return len(p.text) - len(bytes.TrimLeft(p.text, "\x00"))
+}
+
+// truncate cuts line to limit bytes or a little less, between two characters.
+func truncate(line []byte, limit int) []byte {
+	if len(line) <= limit {
+		return line
+	}
+	for n := limit; n > max(0, limit-utf8.UTFMax); n-- {
+		if utf8.RuneStart(line[n]) {
+			return line[:n]
+		}
+	}
+	return line[:limit]
+}
+
+// line adds the record of one line, given without its line feed. expect is about how much text the batch
+// will be made of.
+func (l *lines) line(b *event.Batch, path string, at int64, line []byte, expect int) {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	if len(line) == 0 && l.skipEmpty {
+		return
+	}
+	dst := b.Begin(event.Now())
+	if b.Len() == 0 && l.ignoreOlder == 0 {
+		dst = slices.Grow(dst, expect+expect/4)
+	}
+	if l.parser != nil {
+		if l.parsed(b, path, at, dst, line) {
+			return
+		}
+	}
+	b.Commit(l.appendText(dst, path, at, line))
+}
+
+func (l *lines) appendText(dst []byte, path string, at int64, line []byte) []byte {
+	dst = event.AppendMap(dst, 1+l.extra())
+	dst = l.appendExtra(dst, path, at)
+	return event.AppendStr(event.AppendStr(dst, l.key), line)
+}
+
+func (l *lines) extra() (n int) {
+	if l.pathKey != "" {
+		n++
+	}
+	if l.offsetKey != "" {
+		n++
+	}
+	return n
+}
+
+func (l *lines) appendExtra(dst []byte, path string, at int64) []byte {
+	if l.pathKey != "" {
+		dst = event.AppendStr(event.AppendStr(dst, l.pathKey), path)
+	}
+	if l.offsetKey != "" {
+		dst = event.AppendInt(event.AppendStr(dst, l.offsetKey), at)
+	}
+	return dst
+}
+
+// parsed adds the record that the parser makes of line, whose head is the end of dst, or reports false.
+func (l *lines) parsed(b *event.Batch, path string, at int64, dst, line []byte) bool {
+	if l.extra() > 0 {
+		return l.parsedExtra(b, path, at, line)
+	}
+	head := len(dst)
+	out, t, err := l.parser.Parse(dst, line)
+	if err != nil {
+		return false
+	}
+	if t == (event.Time{}) {
+		b.Commit(out)
+		return true
+	}
+	if l.old(t) {
+		return true
+	}
+	// The head was written before the time was known. Another is as long.
+	again := b.Begin(t)
+	copy(out[len(b.Bytes()):head], again[len(b.Bytes()):])
+	b.Commit(out)
+	return true
+}
+
+// parsedExtra puts the path and the offset behind what the parser found.
+func (l *lines) parsedExtra(b *event.Batch, path string, at int64, line []byte) bool {
+	body, t, err := l.parser.Parse(l.scratch[:0], line)
+	if err != nil {
+		return false
+	}
+	l.scratch = body
+	switch {
+	case t == (event.Time{}):
+		t = event.Now()
+	case l.old(t):
+		return true
+	}
+	l.fields = event.AppendFields(l.fields[:0], body)
+	dst := event.AppendMap(b.Begin(t), len(l.fields)+l.extra())
+	for _, f := range l.fields {
+		dst = append(append(dst, f.Key...), f.Val...)
+	}
+	b.Commit(l.appendExtra(dst, path, at))
+	return true
+}
+
+// old reports whether ignore_older leaves out a record of time t.
+func (l *lines) old(t event.Time) bool {
+	return l.ignoreOlder > 0 && time.Since(t.Go()) > l.ignoreOlder
+}

@@ -1,0 +1,227 @@
+package tail
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/plugin"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// readSize is how much is read at once, and so about how large a batch is.
+	readSize = 512 << 10
+	// firstRead is what an input begins with; a file with more to read makes the buffer grow.
+	firstRead = 32 << 10
+)
+
+// read gives the queued files their turns until ctx ends.
+func (in *input) read(ctx context.Context, to plugin.Emitter) error {
+	in.buf = make([]byte, firstRead)
+	stopped := false
+	for ctx.Err() == nil {
+		f := in.next()
+		if f != nil {
+			if err := in.turn(ctx, to, f); err != nil {
+				return unlessOver(ctx, err)
+			}
+			continue
+		}
+		if in.exitOnEOF && !stopped {
+			stopped = true
+			in.env.Log.Info("all files were read to their ends; the agent stops")
+			in.env.Stop(0)
+		}
+		select {
+		case <-ctx.Done():
+		case <-in.wake:
+		}
+	}
+	return nil
+}
+
+func unlessOver(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// turn reads f to its end, or as much as one turn allows.
+func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
+	left := in.staticBatch
+	if f.caughtUp {
+		left = in.eventBatch
+	}
+	for left > 0 {
+		n, more, err := in.readOnce(ctx, to, f)
+		if err != nil || f.gone {
+			return err
+		}
+		if n > 0 {
+			f.restAt = time.Time{}
+		}
+		if !more {
+			f.caughtUp = true
+			return in.atEnd(ctx, to, f)
+		}
+		left -= int64(n)
+	}
+	in.enqueue(f)
+	return nil
+}
+
+// readOnce reads and emits once. n is how far the offset went, more whether there may be more to read.
+func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n int, more bool, err error) {
+	back := f.mark.n
+	got, err := f.readAt(in.buf, f.offset-int64(back))
+	if err != nil {
+		in.giveUp(f, err.Error()+"; the file is no longer followed")
+		return 0, false, nil
+	}
+	if got < back || !f.mark.is(in.buf[:back]) {
+		in.restart(f)
+		return 0, true, nil
+	}
+	text := in.buf[back:got]
+	f.seen.Store(f.offset + int64(len(text)))
+	if len(text) == 0 {
+		f.partial = 0
+		return 0, false, nil
+	}
+	b := event.New(f.tag)
+	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping})
+	in.advance(f, in.buf[:back+r.used], r.used)
+	f.partial = len(text) - r.used
+	if err := in.emit(ctx, to, f, b); err != nil {
+		return 0, false, err
+	}
+	in.tooLong(f, r)
+	full := got == len(in.buf)
+	if full {
+		in.grow(r.used == 0)
+	}
+	return r.used, full, nil
+}
+
+// advance moves the offset to the end of read, whose last n bytes are new.
+func (in *input) advance(f *file, read []byte, n int) {
+	f.offset += int64(n)
+	f.mark.set(read)
+	if !in.cacheAdvise || n < readSize {
+		return
+	}
+	// What fails here costs nothing but memory of the kernel.
+	_ = unix.Fadvise(f.fd, f.offset-int64(n), int64(n), unix.FADV_DONTNEED)
+}
+
+// emit sends off what was read up to the offset.
+func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.Batch) error {
+	if b.Len() == 0 {
+		if f.ledger.skip(f.offset) {
+			signal(in.moved)
+		}
+		return nil
+	}
+	b.OnSettled(f.ledger.send(f.offset, func() { signal(in.moved) }))
+	return to.Emit(ctx, b)
+}
+
+// grow makes room for larger reads, or for a line that is longer than the buffer.
+func (in *input) grow(stuck bool) {
+	switch {
+	case len(in.buf) < readSize:
+		in.buf = make([]byte, readSize)
+	case stuck:
+		in.buf = make([]byte, min(2*len(in.buf), int(in.maxSize)+markSize+1))
+	}
+}
+
+// restart begins a file anew that was truncated or written over.
+func (in *input) restart(f *file) {
+	in.env.Log.Info(fmt.Sprintf("%s was truncated: reading it from its beginning", f.path), "offset", f.offset)
+	if err := f.seek(0); err != nil {
+		panic("BUG: seeking to the beginning reads nothing: " + err.Error())
+	}
+	signal(in.moved)
+}
+
+// tooLong reports lines that were too long, once per file.
+func (in *input) tooLong(f *file, r result) {
+	switch {
+	case r.tooLong:
+		in.giveUp(f, fmt.Sprintf("%s has a line of more than buffer_max_size, %d bytes, at byte %d and is no longer followed; raise buffer_max_size, or set truncate_long_lines or skip_long_lines", f.path, in.maxSize, f.offset))
+	case r.skipped > 0 && !f.warned:
+		f.warned = true
+		what := "left out"
+		if in.truncateLong {
+			what = "cut"
+		}
+		in.env.Log.Warn(fmt.Sprintf("%s has lines of more than buffer_max_size, %d bytes, which are %s; raise buffer_max_size to have them whole", f.path, in.maxSize, what))
+	}
+}
+
+// giveUp stops reading a file; it stays open, so that it is not found anew.
+func (in *input) giveUp(f *file, why string) {
+	in.env.Log.Error(why)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f.gone = true
+}
+
+// atEnd lets go of a file that is read to its end, if it is time.
+func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
+	in.mu.Lock()
+	rotated, aged := f.rotated, f.aged
+	in.mu.Unlock()
+	now := time.Now()
+	switch {
+	case aged:
+		in.env.Log.Debug(fmt.Sprintf("%s was not modified for long and is closed", f.path))
+	case !rotated:
+		return nil
+	case f.restAt.IsZero():
+		f.restAt = now
+		return nil
+	case now.Sub(f.restAt) < in.rotateWait:
+		return nil
+	default:
+		in.env.Log.Debug(fmt.Sprintf("%s was rotated, and nothing came for %v: closed", f.path, in.rotateWait))
+		if err := in.lastLine(ctx, to, f); err != nil {
+			return err
+		}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if aged {
+		in.aged[f.id] = f.offset
+	}
+	delete(in.files, f.id)
+	in.release(f)
+	return nil
+}
+
+// lastLine emits the end of a rotated file that has no line feed: none will come.
+func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error {
+	if f.partial == 0 || f.skipping || f.partial > len(in.buf) {
+		return nil
+	}
+	text := in.buf[:f.partial]
+	n, err := f.readAt(text, f.offset)
+	if err != nil || n < len(text) {
+		return nil
+	}
+	b := event.New(f.tag)
+	in.lines.line(b, f.path, f.offset, text, len(text))
+	f.offset += int64(n)
+	return in.emit(ctx, to, f, b)
+}
+
+// release closes f. The caller holds in.mu, and nobody reads.
+func (in *input) release(f *file) {
+	f.gone = true
+	in.watcher.notify.forget(f)
+	f.close()
+}

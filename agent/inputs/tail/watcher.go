@@ -1,0 +1,317 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pollInterval is how often files are looked at without inotify.
+const pollInterval = 250 * time.Millisecond
+
+// patience is how long a path that leads nowhere yet is tried.
+const patience = time.Minute
+
+// watcher finds files and notices changes. Everything but notify belongs to one goroutine.
+type watcher struct {
+	*input
+	notify   *notify
+	started  bool                 // files found now are new
+	rescan   bool                 // something calls for looking everywhere
+	dangling map[string]time.Time // paths that came and lead nowhere yet, and since when
+	refused  map[string]bool      // paths that were complained about
+	polls    bool                 // inotify is out of watches, as the log knows
+}
+
+// start opens the files that are there.
+func (w *watcher) start() {
+	if w.inotify {
+		n, err := newNotify()
+		if err != nil {
+			w.env.Log.Warn(fmt.Sprintf("%v; looking at the files %d times a second instead", err, time.Second/pollInterval))
+		}
+		w.notify = n
+	}
+	w.scan()
+	w.started = true
+}
+
+// run follows the files until ctx ends.
+func (w *watcher) run(ctx context.Context) {
+	changes := make(chan []change)
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	if w.notify != nil {
+		listening.Go(func() { w.listen(ctx, changes) })
+		defer w.notify.close()
+	}
+	refresh := time.NewTicker(w.refresh)
+	defer refresh.Stop()
+	look := time.NewTicker(w.interval())
+	defer look.Stop()
+	polling := w.polls
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case list := <-changes:
+			w.handle(list)
+		case <-refresh.C:
+			w.rescan = true
+		case <-look.C:
+			w.lookAtAll()
+		}
+		if w.rescan {
+			w.scan()
+		}
+		if w.polls != polling {
+			polling = w.polls
+			look.Reset(w.interval())
+		}
+	}
+}
+
+// interval is how often files are looked at.
+func (w *watcher) interval() time.Duration {
+	if w.notify == nil || w.polls {
+		return pollInterval
+	}
+	if p := w.progress + time.Duration(w.progressNsec); p > 0 {
+		return min(p, w.watch)
+	}
+	return w.watch
+}
+
+// listen passes on what inotify reports.
+func (w *watcher) listen(ctx context.Context, to chan<- []change) {
+	buf := make([]byte, 16<<10)
+	for {
+		list, err := w.notify.read(nil, buf)
+		if err != nil {
+			if ctx.Err() == nil {
+				w.env.Log.Error(fmt.Sprintf("reading from inotify: %v; files are looked at every %v only", err, w.watch))
+			}
+			return
+		}
+		select {
+		case to <- list:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *watcher) handle(list []change) {
+	for _, c := range list {
+		switch {
+		case c.overflow():
+			w.env.Log.Debug("inotify lost events: looking at all files")
+			w.lookAtAll()
+			w.rescan = true
+		case c.grew(): // fast path
+			w.enqueue(c.file)
+		case c.file != nil:
+			w.check(c.file)
+		case c.mask&unix.IN_ISDIR != 0:
+			w.rescan = true
+		case c.name != "":
+			w.appeared(c.dir + c.name)
+		}
+	}
+}
+
+// appeared takes a new name in a watched directory.
+func (w *watcher) appeared(path string) {
+	for _, g := range w.globs {
+		if g.matches(path) {
+			if !w.consider(path) {
+				w.dangling[path] = time.Now()
+			}
+			return
+		}
+	}
+}
+
+// scan looks for files everywhere.
+func (w *watcher) scan() {
+	w.rescan = false
+	clear(w.refused)
+	for _, g := range w.globs {
+		g.each(w.watchDir, func(path string) { w.consider(path) })
+	}
+}
+
+func (w *watcher) watchDir(dir string) {
+	w.noteWatch(w.notify.watchDir(dir))
+}
+
+// noteWatch falls back to polling when the kernel has no more watches to give.
+func (w *watcher) noteWatch(err error) {
+	if err == nil || w.polls || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) {
+		return
+	}
+	cure := ""
+	if errors.Is(err, unix.ENOSPC) {
+		cure = "; raise the sysctl fs.inotify.max_user_watches to have them all watched"
+	}
+	w.env.Log.Warn(fmt.Sprintf("%v: looking at the files %d times a second as well%s", err, time.Second/pollInterval, cure))
+	w.polls = true
+}
+
+// lookAtAll looks at every file and at the paths that led nowhere.
+func (w *watcher) lookAtAll() {
+	for _, f := range w.all() {
+		w.check(f)
+	}
+	for path, since := range w.dangling {
+		if w.consider(path) || time.Since(since) > patience {
+			delete(w.dangling, path)
+		}
+	}
+}
+
+func (w *watcher) all() []*file {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := make([]*file, 0, len(w.files))
+	for _, f := range w.files {
+		list = append(list, f)
+	}
+	return list
+}
+
+// check looks whether f still has its name, and whether its size has changed.
+func (w *watcher) check(f *file) {
+	w.mu.Lock()
+	where, rotated := f.where, f.rotated
+	w.mu.Unlock()
+	if rotated {
+		w.enqueue(f) // only the reader knows when it is done
+		return
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(where, &st); err != nil || identify(&st) != f.id {
+		w.rotate(f)
+		return
+	}
+	if st.Size != f.seen.Load() {
+		w.enqueue(f)
+		return
+	}
+	if w.ignoreActive && w.tooOld(&st) {
+		w.mu.Lock()
+		f.aged = true
+		w.mu.Unlock()
+		w.enqueue(f)
+	}
+}
+
+// rotate takes note that f has lost its name. What has the name now is another file.
+func (w *watcher) rotate(f *file) {
+	w.mu.Lock()
+	f.rotated = true
+	w.mu.Unlock()
+	w.env.Log.Debug(fmt.Sprintf("%s was renamed or deleted: reading what is left of it", f.path))
+	w.enqueue(f)
+	w.rescan = true
+}
+
+func (w *watcher) tooOld(st *unix.Stat_t) bool {
+	return w.ignoreOlder > 0 && time.Since(modified(st)) > w.ignoreOlder
+}
+
+// consider follows the file at path unless it is followed already or not wanted. It reports false when
+// nothing is there yet.
+func (w *watcher) consider(path string) bool {
+	for _, re := range w.excluded {
+		if re.MatchString(path) {
+			return true
+		}
+	}
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return false
+	}
+	if !whole(&st) || w.known(identify(&st), path) || w.tooOld(&st) {
+		return true
+	}
+	if err := w.follow(path); err != nil && !w.refused[path] {
+		w.refused[path] = true
+		w.env.Log.Error(fmt.Sprintf("%v; the file is tried again every %v", err, w.refresh))
+	}
+	return true
+}
+
+// known reports whether the file is followed. One that was renamed to path keeps being followed there.
+func (w *watcher) known(id identity, path string) bool {
+	w.mu.Lock()
+	f, ok := w.files[id]
+	where := ""
+	if ok {
+		where = f.where
+	}
+	w.mu.Unlock()
+	if !ok || where == path {
+		return ok
+	}
+	var st unix.Stat_t
+	if unix.Stat(where, &st) == nil && identify(&st) == id {
+		return true // another name of the same file
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.where, f.rotated = path, false
+	return true
+}
+
+// follow opens the file at path.
+func (w *watcher) follow(path string) error {
+	tag, err := w.tags.of(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	f, st, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	f.tag = tag
+	if w.known(f.id, path) {
+		f.close()
+		return nil
+	}
+	if err := w.position(f, &st); err != nil {
+		f.close()
+		return err
+	}
+	w.noteWatch(w.notify.watch(f))
+	w.mu.Lock()
+	w.files[f.id] = f
+	w.mu.Unlock()
+	w.env.Log.Debug(fmt.Sprintf("following %s from byte %d", path, f.offset))
+	w.enqueue(f)
+	return nil
+}
+
+// position decides where reading begins.
+func (w *watcher) position(f *file, st *unix.Stat_t) error {
+	w.mu.Lock()
+	offset, aged := w.aged[f.id]
+	delete(w.aged, f.id)
+	w.mu.Unlock()
+	switch {
+	case aged && offset <= st.Size:
+	case w.started && w.newFromHead, w.readFromHead, aged:
+		offset = 0
+	default:
+		offset = st.Size
+	}
+	err := f.seek(offset)
+	if errors.Is(err, errShort) {
+		return f.seek(0) // truncated this moment
+	}
+	return err
+}
