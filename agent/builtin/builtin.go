@@ -8,6 +8,8 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/parser"
 	"github.com/fluent/fluent-bit-go/agent/filters/record_modifier"
 	"github.com/fluent/fluent-bit-go/agent/filters/rewrite_tag"
+	filterstdout "github.com/fluent/fluent-bit-go/agent/filters/stdout"
+	"github.com/fluent/fluent-bit-go/agent/filters/type_converter"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
@@ -63,6 +65,8 @@ func Plugins() plugin.Set {
 			parser.Plugin,
 			record_modifier.Plugin,
 			rewrite_tag.Plugin,
+			filterstdout.Plugin,
+			type_converter.Plugin,
 		},
 		Processors: []plugin.Spec[plugin.Filter]{
 			content_modifier.Plugin,
