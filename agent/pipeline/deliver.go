@@ -141,7 +141,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	switch {
 	case err == nil:
 		if failures > 0 {
-			o.log.Info(fmt.Sprintf("delivers again, after %d failures", failures))
+			o.log.Info(fmt.Sprintf("delivers again, after %d failed attempt(s)", failures))
 		}
 		o.counters.Records.Add(uint64(d.chunk.Len()))
 		o.counters.Bytes.Add(uint64(d.size))

@@ -72,7 +72,7 @@ func TestNoFaultInFlushLosesARecord(t *testing.T) {
 			if want != 0 {
 				t.Errorf("%d harmless flushes failed", want)
 			}
-			for _, s := range []string{cause, "in_flight=\"fault.0 tag=once:", "plugin=fault"} {
+			for _, s := range []string{cause, "in_flight=\"fault.0 tag=once:", "plugin 'fault'"} {
 				if !r.log.has(s) {
 					t.Errorf("the log does not tell %q:\n%s", s, r.log)
 				}

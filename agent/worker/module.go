@@ -67,7 +67,7 @@ func New(info Info, opts Options) *Module {
 	return &Module{
 		info:    info,
 		opts:    opts,
-		log:     opts.Log.With("plugin", info.Name),
+		log:     opts.Log,
 		backoff: time.Second,
 		changed: make(chan struct{}),
 	}
