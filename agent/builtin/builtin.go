@@ -2,6 +2,8 @@
 package builtin
 
 import (
+	"github.com/fluent/fluent-bit-go/agent/filters/checklist"
+	"github.com/fluent/fluent-bit-go/agent/filters/expect"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
 	"github.com/fluent/fluent-bit-go/agent/filters/nest"
@@ -9,6 +11,8 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/record_modifier"
 	"github.com/fluent/fluent-bit-go/agent/filters/rewrite_tag"
 	filterstdout "github.com/fluent/fluent-bit-go/agent/filters/stdout"
+	"github.com/fluent/fluent-bit-go/agent/filters/sysinfo"
+	"github.com/fluent/fluent-bit-go/agent/filters/throttle"
 	"github.com/fluent/fluent-bit-go/agent/filters/type_converter"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
@@ -59,6 +63,8 @@ func Plugins() plugin.Set {
 			tail.Plugin,
 		},
 		Filters: []plugin.Spec[plugin.Filter]{
+			checklist.Plugin,
+			expect.Plugin,
 			grep.Plugin,
 			modify.Plugin,
 			nest.Plugin,
@@ -66,6 +72,8 @@ func Plugins() plugin.Set {
 			record_modifier.Plugin,
 			rewrite_tag.Plugin,
 			filterstdout.Plugin,
+			sysinfo.Plugin,
+			throttle.Plugin,
 			type_converter.Plugin,
 		},
 		Processors: []plugin.Spec[plugin.Filter]{

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	fluentbit "github.com/fluent/fluent-bit-go/agent/internal/version"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// version is the Fluent Bit whose behaviour this is. Clients compare it, so it is not a number of our own.
-const version = "5.1.1"
+const version = fluentbit.FluentBit
 
 // commit is set by the linker; see the Makefile.
 var commit string
