@@ -2,6 +2,7 @@
 package builtin
 
 import (
+	"github.com/fluent/fluent-bit-go/agent/filters/alter_size"
 	"github.com/fluent/fluent-bit-go/agent/filters/checklist"
 	"github.com/fluent/fluent-bit-go/agent/filters/expect"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
@@ -63,6 +64,7 @@ func Plugins() plugin.Set {
 			tail.Plugin,
 		},
 		Filters: []plugin.Spec[plugin.Filter]{
+			alter_size.Plugin,
 			checklist.Plugin,
 			expect.Plugin,
 			grep.Plugin,

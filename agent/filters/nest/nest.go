@@ -4,6 +4,7 @@ package nest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -65,6 +66,7 @@ func (c *config) Options() []option.Option {
 }
 
 func (c *config) New(plugin.Env) (plugin.Filter, error) {
+	c.under, c.from = cmp.Or(c.under, c.from), cmp.Or(c.from, c.under) // Fluent Bit does not tell them apart
 	switch {
 	case c.op == nest && c.under == "":
 		return nil, errors.New("operation nest needs the name of the map to make; set nest_under")

@@ -30,6 +30,7 @@ func TestLiftBringsKeysUpBehindTheOthers(t *testing.T) {
 	run(t, conf, `{"a":1,"k":{"p":"x","q":{"r":1}},"z":2}`, `{"a":1,"z":2,"p":"x","q":{"r":1}}`)
 	run(t, conf+"\nadd_prefix k.", `{"k":{"p":1,"q":2}}`, `{"k.p":1,"k.q":2}`)
 	run(t, conf+"\nremove_prefix p", `{"k":{"px":1,"q":2}}`, `{"x":1,"q":2}`)
+	run(t, "operation lift\nnest_under k", `{"k":{"p":1}}`, `{"p":1}`)
 	run(t, conf, `{"k":"text"}`+"\n"+`{"k":{}}`+"\n"+`{"j":{"k":{"a":1}}}`+"\n"+`{"k":{},"l":1}`,
 		`{"k":"text"}`+"\n{}\n"+`{"j":{"k":{"a":1}}}`+"\n"+`{"l":1}`)
 }
