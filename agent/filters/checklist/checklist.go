@@ -85,7 +85,7 @@ func (c *config) addRecord(_ string, v option.Value) error {
 
 func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	if len(c.records) == 0 {
-		return nil, errors.New("sets nothing on records that it finds; add one: record flagged true")
+		env.Log.Warn("this filter sets nothing on the records that it finds; add what it shall set: record flagged true")
 	}
 	f := &filter{config: *c, log: env.Log, list: list{partial: c.mode == partial, ignoreCase: c.ignoreCase}}
 	for _, r := range c.records {

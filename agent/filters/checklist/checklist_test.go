@@ -60,6 +60,10 @@ func TestPartialModeComparesBeginnings(t *testing.T) {
 	run(t, started(t, "Pan", "record hit yes", "mode partial", "ignore_case on"), `{"log":"PANIC"}`, `{"log":"PANIC","hit":"yes"}`)
 }
 
+func TestWithoutRecordsNothingIsSet(t *testing.T) {
+	run(t, started(t, "a"), `{"log":"a"}`, `{"log":"a"}`)
+}
+
 func TestTheTimeOfLookupsIsLoggedWhenAskedFor(t *testing.T) {
 	var text bytes.Buffer
 	f := started(t, "a", "record hit yes", "print_query_time on").(*filter)
@@ -79,7 +83,6 @@ func TestFaultsAreExplained(t *testing.T) {
 		}
 	}
 	f("record a b", "'file' is missing")
-	f("file f", "sets nothing")
 	f("file f\nrecord a", "test.conf:2:8: record: 'a' is not KEY VALUE")
 	f("file f\nmode sqlite", "'sqlite'")
 	f("file f\nlookup_key $a[", "brackets hold")

@@ -65,17 +65,18 @@ func (c *config) Options() []option.Option {
 	}
 }
 
-func (c *config) New(plugin.Env) (plugin.Filter, error) {
+func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	c.under, c.from = cmp.Or(c.under, c.from), cmp.Or(c.from, c.under) // Fluent Bit does not tell them apart
 	switch {
 	case c.op == nest && c.under == "":
 		return nil, errors.New("operation nest needs the name of the map to make; set nest_under")
-	case c.op == nest && len(c.wildcards) == 0:
-		return nil, errors.New("operation nest gathers no key; set wildcard to one, or to the beginning of several and a *")
 	case c.op == lift && c.from == "":
 		return nil, errors.New("operation lift needs the name of the map to lift; set nested_under")
 	case c.add != "" && c.remove != "":
 		return nil, errors.New("add_prefix and remove_prefix exclude each other; keep one, and use a second nest filter for the other")
+	}
+	if c.op == nest && len(c.wildcards) == 0 {
+		env.Log.Warn("operation nest gathers no key; set wildcard to one, or to the beginning of several and a *")
 	}
 	return &filter{config: *c, underKey: event.AppendStr(nil, c.under), removed: []byte(c.remove)}, nil
 }

@@ -83,7 +83,7 @@ func (c *config) addRule(_ string, v option.Value) error {
 
 func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	if len(c.rules) == 0 {
-		return nil, errors.New("has no rule; add one: rule $level ^error$ error.$TAG false")
+		env.Log.Warn("this filter has no rule and does nothing; add one: rule $level ^error$ error.$TAG false")
 	}
 	f := &filter{rules: c.rules, emit: env.Emit, log: env.Log, byTag: map[string]int{}}
 	for _, r := range c.rules {

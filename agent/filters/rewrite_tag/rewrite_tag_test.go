@@ -93,6 +93,10 @@ func TestARefusedBatchIsReported(t *testing.T) {
 	}
 }
 
+func TestWithoutRulesNothingHappens(t *testing.T) {
+	run(t, "emitter_name x", `{"a":1}`, `{"a":1}`)
+}
+
 func TestOneWarningIsEnough(t *testing.T) {
 	var text bytes.Buffer
 	spec := filtertest.With(Plugin, func(env *plugin.Env) { env.Log = slog.New(slog.NewTextHandler(&text, nil)) })
@@ -118,7 +122,6 @@ func TestFaultsAreExplained(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", conf, err, want)
 		}
 	}
-	f("emitter_name x", "has no rule")
 	f("rule a b c", "test.conf:1:6: rule: 'a b c' is not KEY REGEX NEW_TAG KEEP; put double quotes")
 	f("rule a b c true d", "is not KEY REGEX NEW_TAG KEEP")
 	f("rule a b c d", "'d' is not a boolean")

@@ -2,14 +2,12 @@
 package sysinfo
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/version"
@@ -36,8 +34,10 @@ var facts = []struct {
 		func(string) (string, error) { return runtime.GOOS, nil }},
 	{"hostname_key", "The key for the name of the host.",
 		func(string) (string, error) { return os.Hostname() }},
-	{"os_version_key", "The key for the distribution and its version, as /etc/os-release has it.", osVersion},
-	{"kernel_version_key", "The key for the release of the kernel.", kernelVersion},
+	{"os_version_key", "The key for the build of the kernel, as uname -v prints it.",
+		func(root string) (string, error) { return kernelFile(root, "version") }},
+	{"kernel_version_key", "The key for the release of the kernel, as uname -r prints it.",
+		func(root string) (string, error) { return kernelFile(root, "osrelease") }},
 }
 
 type config struct {
@@ -64,7 +64,7 @@ type filter struct {
 	fields []event.Field // of the record in hand; kept for its memory
 }
 
-// Start reads the facts. One that cannot be read is left out.
+// Start reads the facts. One that cannot be read becomes "unknown".
 func (f *filter) Start(context.Context) error {
 	f.add = nil
 	for i, fact := range facts {
@@ -73,8 +73,8 @@ func (f *filter) Start(context.Context) error {
 		}
 		text, err := fact.read(f.root)
 		if err != nil {
-			f.log.Warn(fmt.Sprintf("%s is not added: %v", fact.option, err))
-			continue
+			f.log.Warn(fmt.Sprintf("%s stays unknown: %v", fact.option, err))
+			text = "unknown"
 		}
 		f.add = append(f.add, event.Field{Key: event.AppendStr(nil, f.keys[i]), Val: event.AppendStr(nil, text)})
 	}
@@ -93,31 +93,8 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 	return nil
 }
 
-// osVersion returns the distribution's name in full; see os-release(5).
-func osVersion(root string) (string, error) {
-	path := filepath.Join(root, "etc/os-release")
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	name := ""
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		key, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
-		if key != "PRETTY_NAME" {
-			continue
-		}
-		if name, err = strconv.Unquote(value); err != nil {
-			name = strings.Trim(value, `"'`)
-		}
-	}
-	if name == "" {
-		return "", fmt.Errorf("%s has no PRETTY_NAME", path)
-	}
-	return name, nil
-}
-
-func kernelVersion(root string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(root, "proc/sys/kernel/osrelease"))
+// kernelFile reads a file of /proc/sys/kernel; see proc_sys_kernel(5).
+func kernelFile(root, name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, "proc/sys/kernel", name))
 	return strings.TrimSpace(string(text)), err
 }

@@ -2,6 +2,7 @@ package type_converter
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -117,9 +118,12 @@ func appendText(dst []byte, v event.Value) ([]byte, bool) {
 	return event.AppendStr(dst, text), true
 }
 
-// appendNumber writes all digits that x has and no exponent where it is of a common size.
+// appendNumber writes all digits that x has: 45.0, 3.75, 1e-07.
 func appendNumber(dst []byte, x float64) []byte {
-	if a := math.Abs(x); a != 0 && (a < 1e-5 || a >= 1e21) {
+	switch a := math.Abs(x); {
+	case a < 1<<63 && x == math.Trunc(x):
+		return strconv.AppendFloat(dst, x, 'f', 1, 64)
+	case a < 1e-4 || a >= 1e16:
 		return strconv.AppendFloat(dst, x, 'e', -1, 64)
 	}
 	return strconv.AppendFloat(dst, x, 'f', -1, 64)
@@ -149,6 +153,8 @@ var (
 	plus      = []byte("+")
 	textTrue  = []byte("true")
 	textFalse = []byte("false")
+	textNaN   = []byte("nan")
+	textInf   = []byte("inf")
 )
 
 func isDecimal(c byte) bool { return c >= '0' && c <= '9' }
@@ -167,8 +173,9 @@ func leading(s []byte, digit func(byte) bool) []byte {
 	return s[:i]
 }
 
-// leadingFloat reads the decimal number that s begins with.
-func leadingFloat(s []byte) (float64, bool) {
+// leadingFloat reads the decimal number that s begins with, 0 if there is none. ok is false where the result
+// has no form in JSON: infinities and what is called nan.
+func leadingFloat(s []byte) (x float64, ok bool) {
 	s = bytes.TrimLeft(s, " \t\n\r\v\f")
 	end := len(leading(s, isDecimal))
 	if end < len(s) && s[end] == '.' {
@@ -180,6 +187,12 @@ func leadingFloat(s []byte) (float64, bool) {
 			end += 1 + len(exp)
 		}
 	}
+	if name := bytes.TrimLeft(s, "+-"); len(name) >= 3 && (bytes.EqualFold(name[:3], textNaN) || bytes.EqualFold(name[:3], textInf)) {
+		return 0, false
+	}
 	x, err := strconv.ParseFloat(string(s[:end]), 64)
+	if errors.Is(err, strconv.ErrSyntax) {
+		return 0, true
+	}
 	return x, err == nil
 }
