@@ -110,7 +110,6 @@ func (in *input) checkMissing() error {
 			errs = append(errs, in.fault(key, "is not in this build yet", "remove it"))
 		}
 	}
-	refuse(in.db != "", "db")
 	refuse(len(in.multilineParsers) > 0, "multiline.parser")
 	refuse(in.multiline, "multiline")
 	refuse(in.firstline != "", "parser_firstline")

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/taildb"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,7 +17,7 @@ type identity struct{ dev, ino uint64 }
 func identify(st *unix.Stat_t) identity { return identity{uint64(st.Dev), st.Ino} }
 
 // markSize is how many bytes before the offset are kept, to notice that a file was written anew.
-const markSize = 32
+const markSize = taildb.MarkSize
 
 // mark is the end of what was read of a file.
 type mark struct {
@@ -28,6 +29,11 @@ func (m *mark) set(read []byte) {
 	m.n = copy(m.bytes[:], read[max(0, len(read)-markSize):])
 }
 
+// extend adds what follows.
+func (m *mark) extend(more []byte) {
+	m.set(append(append(make([]byte, 0, m.n+len(more)), m.bytes[:m.n]...), more...))
+}
+
 func (m *mark) is(b []byte) bool { return bytes.Equal(m.bytes[:m.n], b) }
 
 // file is an open file.
@@ -36,7 +42,7 @@ type file struct {
 	path string // when it was opened
 	tag  string
 	fd   int
-	row  int64 // in the database
+	row  taildb.Row // what the database holds; the store's
 	ledger
 
 	// The reader's.
@@ -85,9 +91,12 @@ func (f *file) seek(offset int64) error {
 	f.mark.set(b[:n])
 	f.offset, f.skipping, f.partial = offset, false, 0
 	f.seen.Store(offset)
-	f.ledger.start(offset)
+	f.ledger.start(f.point())
 	return nil
 }
+
+// point is how far the file was read.
+func (f *file) point() point { return point{f.offset, f.mark} }
 
 var errShort = errors.New("the file is shorter than the offset")
 

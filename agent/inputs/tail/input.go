@@ -21,6 +21,7 @@ type input struct {
 	buf      []byte // the reader's
 
 	watcher watcher
+	store   *store     // nil without a database
 	running sync.Mutex // held while Run works
 
 	mu    sync.Mutex
@@ -33,11 +34,19 @@ type input struct {
 }
 
 // Start looks for the files that are there, and opens them.
-func (in *input) Start(context.Context) error {
+func (in *input) Start(ctx context.Context) (err error) {
+	if in.db != "" {
+		if in.store, err = in.openStore(ctx); err != nil {
+			return err
+		}
+	}
 	in.files, in.aged = map[identity]*file{}, map[identity]int64{}
 	in.wake, in.moved = make(chan struct{}, 1), make(chan struct{}, 1)
 	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}}
 	in.watcher.start()
+	if in.store != nil {
+		in.recover(ctx)
+	}
 	return nil
 }
 
@@ -62,8 +71,12 @@ func (in *input) Close() error {
 	if in.files == nil {
 		return nil // never started
 	}
+	var err error
+	if in.store != nil {
+		err = in.store.close(in.watcher.all()) // what was settled after Run
+	}
 	if !in.running.TryLock() {
-		return nil
+		return err
 	}
 	defer in.running.Unlock()
 	in.mu.Lock()
@@ -73,7 +86,7 @@ func (in *input) Close() error {
 	}
 	clear(in.files)
 	in.watcher.notify.close()
-	return nil
+	return err
 }
 
 // enqueue has the reader look at f.

@@ -11,27 +11,33 @@ import (
 type ledger struct {
 	mu      sync.Mutex
 	open    []*span
-	settled int64 // every byte before it is settled
-	saved   int64 // what the database holds
+	settled point
+	saved   bool // the database holds settled
+}
+
+// point is an offset and the bytes before it.
+type point struct {
+	at   int64
+	mark mark
 }
 
 // span is a part of the file on its way.
 type span struct {
-	end  int64
+	end  point
 	done bool
 }
 
-// start begins anew at an offset of which nothing before has to be waited for. What was on its way no
-// longer counts.
-func (l *ledger) start(at int64) {
+// start begins anew at a point of which nothing before has to be waited for. What was on its way no longer
+// counts.
+func (l *ledger) start(at point) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.open, l.settled = nil, at
+	l.open, l.settled, l.saved = nil, at, false
 }
 
 // send notes that the bytes up to end are on their way, and returns what the batch calls when it is
 // settled. changed is called, with no lock held, when more of the file became settled.
-func (l *ledger) send(end int64, changed func()) func(event.Outcome) {
+func (l *ledger) send(end point, changed func()) func(event.Outcome) {
 	s := &span{end: end}
 	l.mu.Lock()
 	l.open = append(l.open, s)
@@ -44,14 +50,14 @@ func (l *ledger) send(end int64, changed func()) func(event.Outcome) {
 }
 
 // skip notes that the bytes up to end hold no record.
-func (l *ledger) skip(end int64) (moved bool) {
+func (l *ledger) skip(end point) (moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) > 0 {
+	if n := len(l.open); n > 0 {
 		l.open = append(l.open, &span{end: end, done: true})
 		return false
 	}
-	l.settled = end
+	l.settled, l.saved = end, false
 	return true
 }
 
@@ -61,24 +67,27 @@ func (l *ledger) settle(s *span) (moved bool) {
 	s.done = true
 	n := 0
 	for n < len(l.open) && l.open[n].done {
-		l.settled = l.open[n].end
+		l.settled, l.saved = l.open[n].end, false
 		n++
 	}
 	l.open = l.open[n:]
 	return n > 0
 }
 
-// unsaved returns the offset that the database should hold, and whether it holds another.
-func (l *ledger) unsaved() (at int64, differs bool) {
+// unsaved returns the point that the database should hold, if it holds another, and takes it for saved.
+func (l *ledger) unsaved() (at point, differs bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.settled, l.settled != l.saved
+	differs = !l.saved
+	l.saved = true
+	return l.settled, differs
 }
 
-func (l *ledger) save(at int64) {
+// forget has the point be saved again.
+func (l *ledger) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.saved = at
+	l.saved = false
 }
 
 // idle reports whether nothing is on its way.

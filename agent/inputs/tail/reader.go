@@ -119,13 +119,15 @@ func (in *input) advance(f *file, read []byte, n int) {
 
 // emit sends off what was read up to the offset.
 func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.Batch) error {
-	if b.Len() == 0 {
-		if f.ledger.skip(f.offset) {
+	switch {
+	case b.Len() == 0:
+		if f.ledger.skip(f.point()) {
 			signal(in.moved)
 		}
 		return nil
+	case in.store != nil:
+		b.OnSettled(f.ledger.send(f.point(), func() { signal(in.moved) }))
 	}
-	b.OnSettled(f.ledger.send(f.offset, func() { signal(in.moved) }))
 	return to.Emit(ctx, b)
 }
 
@@ -200,6 +202,10 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 	}
 	delete(in.files, f.id)
 	in.release(f)
+	if in.store != nil {
+		in.store.left(f, aged)
+		signal(in.moved)
+	}
 	return nil
 }
 
@@ -216,6 +222,7 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 	b := event.New(f.tag)
 	in.lines.line(b, f.path, f.offset, text, len(text))
 	f.offset += int64(n)
+	f.mark.extend(text)
 	return in.emit(ctx, to, f, b)
 }
 

@@ -13,6 +13,9 @@ import (
 // pollInterval is how often files are looked at without inotify.
 const pollInterval = 250 * time.Millisecond
 
+// saveDelay is how long offsets that were settled are collected before they are saved together.
+const saveDelay = 100 * time.Millisecond
+
 // patience is how long a path that leads nowhere yet is tried.
 const patience = time.Minute
 
@@ -54,10 +57,18 @@ func (w *watcher) run(ctx context.Context) {
 	look := time.NewTicker(w.interval())
 	defer look.Stop()
 	polling := w.polls
+	var save <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.moved:
+			if save == nil && w.store != nil {
+				save = time.After(saveDelay)
+			}
+		case <-save:
+			save = nil
+			w.store.save(w.all())
 		case list := <-changes:
 			w.handle(list)
 		case <-refresh.C:
@@ -216,6 +227,9 @@ func (w *watcher) rotate(f *file) {
 	f.rotated = true
 	w.mu.Unlock()
 	w.env.Log.Debug(fmt.Sprintf("%s was renamed or deleted: reading what is left of it", f.path))
+	if w.store != nil {
+		w.store.rotated(f)
+	}
 	w.enqueue(f)
 	w.rescan = true
 }
@@ -311,7 +325,10 @@ func (w *watcher) position(f *file, st *unix.Stat_t) error {
 	}
 	err := f.seek(offset)
 	if errors.Is(err, errShort) {
-		return f.seek(0) // truncated this moment
+		err = f.seek(0) // truncated this moment
 	}
-	return err
+	if err != nil || w.store == nil {
+		return err
+	}
+	return w.store.place(f, st.Size, aged && offset == f.offset)
 }

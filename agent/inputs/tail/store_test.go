@@ -1,0 +1,154 @@
+package tail
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/taildb"
+	"github.com/fluent/fluent-bit-go/event"
+)
+
+// again returns a fresh input in the same folder.
+func (p *place) again() *place {
+	p.end()
+	q := newPlace(p.t)
+	q.dir = p.dir
+	return q
+}
+
+func (p *place) rows() []taildb.Row {
+	p.t.Helper()
+	db, err := taildb.Open(p.t.Context(), p.path("state.db"), taildb.Options{Sync: "normal", Journal: "WAL"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Rows(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return rows
+}
+
+func TestSecondRunGoesOnWhereTheFirstStopped(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\ntwo\nthr")
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`)
+	p.append("a.log", "ee\n")
+	p = p.again()
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.want(`in {"log":"three"}`)
+	p = p.again()
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.want()
+	if rows := p.rows(); len(rows) != 1 || rows[0].Offset != 14 || rows[0].MarkerSize != 14 || rows[0].Name != p.path("a.log") {
+		t.Errorf("got %+v", rows)
+	}
+}
+
+func TestOnlySettledOffsetsAreKept(t *testing.T) {
+	p := newPlace(t)
+	p.sink.hold = true
+	p.write("a.log", "one\n")
+	p.run("path", "DIR/a.log", "db", "DIR/state.db", "read_from_head", "on")
+	p.want(`in {"log":"one"}`)
+	p.append("a.log", "two\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`)
+	p.append("a.log", "three\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`, `in {"log":"three"}`)
+	p.sink.unready[2].Settle(event.Delivered) // not the first: nothing moves
+	p.sink.unready[0].Settle(event.GivenUp)
+	p.until("the offset to be saved", func() bool { return p.rows()[0].Offset == 4 })
+
+	p = p.again()
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.want(`in {"log":"two"}`, `in {"log":"three"}`)
+}
+
+func TestWhatIsSettledAfterTheReaderEndedIsKept(t *testing.T) {
+	p := newPlace(t)
+	p.sink.hold = true
+	p.write("a.log", "one\n")
+	p.run("path", "DIR/a.log", "db", "DIR/state.db", "read_from_head", "on")
+	p.want(`in {"log":"one"}`)
+	b := p.sink.unready[0]
+	b.Settle(event.Delivered)
+	p = p.again()
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.want()
+}
+
+func TestFileRotatedMeanwhileIsReadToItsEnd(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.append("a.log", "two\n")
+	p.rename("a.log", "a.log.1")
+	p.write("a.log", "three\n")
+	p = p.again()
+	p.run("path", "DIR/a.log", "db", "DIR/state.db", "read_from_head", "on", "rotate_wait", "0.05", "watcher_interval", "0.02")
+	p.until("both lines", func() bool { return len(p.sink.list()) == 2 })
+	got := p.sink.list()
+	slices.Sort(got)
+	if want := []string{`in {"log":"three"}`, `in {"log":"two"}`}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	p.until("the old row to go", func() bool { return len(p.rows()) == 1 })
+}
+
+func TestOffsetOfAnotherFileIsNotUsed(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\ntwo\n")
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	f, err := os.OpenFile(p.path("a.log"), os.O_WRONLY|os.O_TRUNC, 0) // keeps the inode
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("other lines, more of them\n"); err != nil {
+		t.Fatal(err)
+	}
+	p = p.again()
+	p.once("path", "DIR/a.log", "db", "DIR/state.db")
+	p.want(`in {"log":"other lines, more of them"}`)
+}
+
+func TestRowsOfFilesThatAreGoneAreRemoved(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	p.write("b.log", "one\n")
+	p.once("path", "DIR/*.log", "db", "DIR/state.db")
+	if n := len(p.rows()); n != 2 {
+		t.Fatalf("%d rows", n)
+	}
+	if err := os.Remove(p.path("b.log")); err != nil {
+		t.Fatal(err)
+	}
+	p = p.again()
+	p.once("path", "DIR/other*.log", "db", "DIR/state.db")
+	if n := len(p.rows()); n != 2 {
+		t.Errorf("another input's rows were removed: %d are left", n)
+	}
+	p = p.again()
+	p.once("path", "DIR/*.log", "db", "DIR/state.db")
+	if rows := p.rows(); len(rows) != 1 || !strings.HasSuffix(rows[0].Name, "a.log") {
+		t.Errorf("got %+v", rows)
+	}
+}
+
+func TestDatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
+	p := newPlace(t)
+	in, err := p.kit.Build(new(config), "path", p.path("a.log"), "db", p.path("none/state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.(*input).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "none/state.db") {
+		t.Errorf("got %v", err)
+	}
+	if err := in.(*input).Close(); err != nil {
+		t.Error(err)
+	}
+}
