@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/event"
@@ -54,8 +55,8 @@ var kinds = []kind{
 		func(_ *rule, v event.Value) bool { return v.Type() == event.TypeNil }, "is not null"},
 	{"key_val_is_not_null", "The record must have this key with something other than null under it.",
 		func(_ *rule, v event.Value) bool { return v != nil && v.Type() != event.TypeNil }, "is null or not there"},
-	{"key_val_eq", "KEY VALUE: the record must have the text VALUE under KEY.",
-		func(r *rule, v event.Value) bool { return v.Type() == event.TypeStr && string(v.Str()) == r.want }, "is not the text"},
+	{"key_val_eq", "KEY VALUE: what the record has under KEY must be VALUE; numbers and booleans count as the text that they print as.",
+		(*rule).equals, "is not"},
 }
 
 // rule is one thing expected.
@@ -63,6 +64,20 @@ type rule struct {
 	kind
 	key  *accessor.Accessor
 	want string
+	text []byte // what a number prints as; kept for its memory
+}
+
+func (r *rule) equals(v event.Value) bool {
+	if v.Type() == event.TypeStr {
+		return string(v.Str()) == r.want
+	}
+	if x, ok := v.Float(); ok {
+		want, err := strconv.ParseFloat(r.want, 64)
+		return err == nil && want == x
+	}
+	var ok bool
+	r.text, ok = accessor.AppendValue(r.text[:0], v)
+	return ok && string(r.text) == r.want
 }
 
 func (c *config) Options() []option.Option {
@@ -77,7 +92,7 @@ func (c *config) Options() []option.Option {
 	}
 	return append(opts,
 		option.Enum("action", &c.action, warn, exit, resultKey).Default("warn").
-			Help("What a broken rule does: warn logs it with the record; exit logs it too and ends the agent with code 255; result_key writes into each record whether it kept all rules."),
+			Help("What a broken rule does: warn logs it with the record; exit logs it too and ends the agent with code 255; result_key writes at the front of each record whether it kept all rules."),
 		option.String("result_key", &c.result).Default("matched").
 			Help("The key of true or false that the action result_key writes."),
 	)
@@ -155,7 +170,7 @@ func (f *filter) mark(e *event.Edit, kept bool) {
 	if kept {
 		result = encodedTrue
 	}
-	f.fields = append(event.AppendFields(f.fields[:0], e.Body()), event.Field{Key: f.resultName, Val: result})
+	f.fields = event.AppendFields(append(f.fields[:0], event.Field{Key: f.resultName, Val: result}), e.Body())
 	e.SetFields(f.fields)
 }
 

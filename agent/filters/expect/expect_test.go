@@ -15,7 +15,7 @@ func TestRulesHoldOrAreBroken(t *testing.T) {
 	f := func(rule, body string, want bool) {
 		t.Helper()
 		out := filtertest.Run(t, Plugin, filtertest.Properties(rule, "action result_key"), body)
-		if got := strings.HasSuffix(out, `"matched":true}`); got != want {
+		if got := strings.HasPrefix(out, `{"matched":true`); got != want {
 			t.Errorf("%s on %s: %s", rule, body, out)
 		}
 	}
@@ -32,13 +32,19 @@ func TestRulesHoldOrAreBroken(t *testing.T) {
 	f("key_val_is_not_null a", `{}`, false)
 	f("key_val_eq a 1", `{"a":"1"}`, true)
 	f("key_val_eq a 1", `{"a":"2"}`, false)
-	f("key_val_eq a 1", `{"a":1}`, false)
+	f("key_val_eq a 1", `{"a":1}`, true)
+	f("key_val_eq a 1", `{"a":2}`, false)
+	f("key_val_eq a 2.5", `{"a":2.5}`, true)
+	f("key_val_eq a x", `{"a":2.5}`, false)
+	f("key_val_eq a true", `{"a":true}`, true)
+	f("key_val_eq a 1", `{"a":[1]}`, false)
+	f("key_val_eq a 1", `{}`, false)
 	f("key_val_eq a one two", `{"a":"one two"}`, true)
 }
 
 func TestTheResultHasAName(t *testing.T) {
 	got := filtertest.Run(t, Plugin, filtertest.Properties("key_exists a", "key_exists b", "action result_key", "result_key ok"), `{"a":1,"b":2}`, `{"a":1}`)
-	if want := `{"a":1,"b":2,"ok":true}` + "\n" + `{"a":1,"ok":false}`; got != want {
+	if want := `{"ok":true,"a":1,"b":2}` + "\n" + `{"ok":false,"a":1}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -63,7 +69,7 @@ func check(t *testing.T, conf ...string) (log string, code int) {
 }
 
 func TestABrokenRuleIsLoggedAndMayEndTheAgent(t *testing.T) {
-	const want = `exception on rule #2 'key_val_eq': the value under 'a' is not the text '1'; the record is {`
+	const want = `exception on rule #2 'key_val_eq': the value under 'a' is not '1'; the record is {`
 	log, code := check(t)
 	if !strings.Contains(log, want) || !strings.Contains(log, "level=WARN") || strings.Count(log, "\n") != 1 || code != 0 {
 		t.Errorf("warn: %s, code %d", log, code)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/event"
@@ -35,7 +36,7 @@ func (c *config) Options() []option.Option {
 			Help("What to parse: a key, or a record accessor such as $log['inner']. Records that have no text there stay as they are."),
 		parsers[0].Help("The parser to use, by the name it has in the parsers file. Of several the first that can read the text is used."),
 		option.Switch("preserve_key", &c.preserve).Default("false").
-			Help("Keep the text that was parsed. A text inside of a map or list stays in any case when reserve_data is on."),
+			Help("Keep the key that was parsed. When key_name is an accessor and reserve_data is on, it stays in any case."),
 		option.Switch("reserve_data", &c.reserve).Default("false").
 			Help("Keep the other keys of the record, behind those that the parser found."),
 		option.Var("unescape_key", "deprecated", &c.deprecated, func(s string) (string, error) { return s, nil }).
@@ -64,7 +65,8 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 		}
 		f.chain = append(f.chain, p)
 	}
-	f.top, f.alone = c.key.Top()
+	f.top, f.whole = c.key.Top()
+	f.whole = f.whole && !strings.HasPrefix(c.key.String(), "$")
 	return f, errors.Join(errs...)
 }
 
@@ -72,7 +74,7 @@ type filter struct {
 	config
 	chain  []plugin.Parser
 	top    string        // the record's key that holds the text …
-	alone  bool          // … and nothing else, so that it can be taken out
+	whole  bool          // … and was named without an accessor, so that it goes
 	parsed []byte        // what a parser made; kept for its memory, …
 	body   []byte        // … as these are
 	fields []event.Field //
@@ -120,7 +122,7 @@ func (f *filter) join(parsed, old event.Value) event.Value {
 	if !f.reserve && !f.preserve {
 		return parsed
 	}
-	keepTop := f.preserve || !f.alone
+	keepTop := f.preserve || !f.whole
 	fields := event.AppendFields(f.fields[:0], parsed)
 	for k, v := range old.Pairs() {
 		field := event.Field{Key: k, Val: v}

@@ -72,6 +72,7 @@ func TestTheKeyMayBeInsideOfAMap(t *testing.T) {
 	const in = `{"x":1,"in":{"log":"one","n":2}}`
 	run(t, "key_name $in['log']\nparser word\nunescape_key on", in, `{"word":"one"}`)
 	run(t, "key_name $in['log']\nparser word\nreserve_data on", in, `{"word":"one","x":1,"in":{"log":"one","n":2}}`)
+	run(t, "key_name $log\nparser word\nreserve_data on", `{"log":"one","y":2}`, `{"word":"one","log":"one","y":2}`)
 	run(t, "key_name $in['log']\nparser word\npreserve_key on", in, `{"word":"one","in":{"log":"one","n":2}}`)
 }
 
