@@ -80,9 +80,9 @@ func (f *filter) advance(now time.Time) {
 		f.began = now
 		return
 	}
-	steps := max(0, now.Sub(f.began)/f.interval)
-	f.began = f.began.Add(steps * f.interval)
-	for range min(int(steps), len(f.panes)) {
+	past := max(0, now.Sub(f.began))
+	f.began = now.Add(-past % f.interval)
+	for range min(int(past/f.interval), len(f.panes)) {
 		f.current = (f.current + 1) % len(f.panes)
 		f.total -= f.panes[f.current]
 		f.panes[f.current] = 0

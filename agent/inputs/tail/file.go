@@ -14,7 +14,7 @@ import (
 // identity is what a file is known by.
 type identity struct{ dev, ino uint64 }
 
-func identify(st *unix.Stat_t) identity { return identity{uint64(st.Dev), st.Ino} }
+func identify(st *unix.Stat_t) identity { return identity{st.Dev, st.Ino} }
 
 // markSize is how many bytes before the offset are kept, to notice that a file was written anew.
 const markSize = taildb.MarkSize

@@ -106,7 +106,7 @@ func (n *notify) forget(f *file) {
 	delete(n.wds, f)
 	delete(n.files, wd)
 	if raw, err := n.conn.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) { unix.InotifyRmWatch(int(fd), uint32(wd)) })
+		_ = raw.Control(func(fd uintptr) { _, _ = unix.InotifyRmWatch(int(fd), uint32(wd)) })
 	}
 }
 

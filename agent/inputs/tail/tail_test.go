@@ -371,3 +371,11 @@ func TestRotationStormLosesNothing(t *testing.T) {
 		t.Errorf("line %d came %d times", i, seen[i])
 	}
 }
+
+// drain throws batches away.
+type drain struct{}
+
+func (drain) Emit(_ context.Context, b *event.Batch) error {
+	b.Settle(event.Delivered)
+	return nil
+}

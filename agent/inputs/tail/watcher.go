@@ -68,7 +68,7 @@ func (w *watcher) run(ctx context.Context) {
 			}
 		case <-save:
 			save = nil
-			w.store.save(w.all())
+			_ = w.store.save(w.all()) // it logs its failures and tries again
 		case list := <-changes:
 			w.handle(list)
 		case <-refresh.C:

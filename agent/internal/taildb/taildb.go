@@ -162,7 +162,7 @@ func (db *DB) Save(ctx context.Context, rows []*Row, remove []int64) error {
 	if err != nil {
 		return fmt.Errorf("saving offsets: %w", err)
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	for _, r := range rows {
 		res, err := tx.ExecContext(ctx,
 			"UPDATE in_tail_files SET offset=?, rotated=?, offset_marker=?, offset_marker_size=? WHERE id=?",
