@@ -281,7 +281,14 @@ func (b *builder) retags() bool {
 			return true
 		}
 	}
-	for _, f := range b.p.filters {
+	steps := slices.Clone(b.p.filters)
+	for _, in := range b.p.inputs {
+		steps = append(steps, in.processors...)
+	}
+	for _, o := range b.p.outputs {
+		steps = append(steps, o.processors...)
+	}
+	for _, f := range steps {
 		plug, _, _ := strings.Cut(f.name, ".")
 		for _, s := range b.specs.Filters {
 			if s.Name == plug && s.Retags {

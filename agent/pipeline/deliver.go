@@ -174,7 +174,7 @@ func (o *output) flush(ctx context.Context, d *delivery) error {
 func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 	b := event.Copy(c)
 	for _, s := range o.processors {
-		s.apply(ctx, o.p.emitter, b)
+		s.apply(ctx, o.p.emitter, b, 0)
 	}
 	return event.NewChunk(c.ID, c.Tag, c.Kind, b.Bytes(), b.Len())
 }

@@ -59,7 +59,8 @@ type step struct {
 }
 
 // derived collects what a filter emits while it filters: it enters the pipeline after the filter is done,
-// since it passes all filters again, that one included.
+// since it passes all filters again, that one included. What a processor emits passes the processors behind
+// it first.
 type derived struct{ batches []*event.Batch }
 
 type derivedKey struct{}
@@ -78,11 +79,16 @@ func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	}
 	in.counters.Records.Add(uint64(b.Len()))
 	in.counters.Bytes.Add(uint64(len(b.Bytes())))
-	for _, s := range in.processors {
-		s.apply(ctx, in, b)
+	in.process(ctx, b, 0)
+	return nil
+}
+
+// process passes b through the processors, of which the first from are behind it, and the filters.
+func (in *input) process(ctx context.Context, b *event.Batch, from int) {
+	for i := from; i < len(in.processors); i++ {
+		in.processors[i].apply(ctx, in, b, i+1)
 	}
 	in.filter(ctx, b)
-	return nil
 }
 
 // filter passes b through the filters and stores what is left.
@@ -93,7 +99,7 @@ func (in *input) filter(ctx context.Context, b *event.Batch) {
 				break
 			}
 			if f.matcher.match(b.Tag) {
-				f.apply(ctx, in, b)
+				f.apply(ctx, in, b, len(in.processors))
 			}
 		}
 	}
@@ -115,8 +121,8 @@ func (in *input) keep(b *event.Batch) {
 	in.store(b, routes)
 }
 
-// apply runs one step and then brings what it emitted to the pipeline's start.
-func (s *step) apply(ctx context.Context, in *input, b *event.Batch) {
+// apply runs one step and then sends what it emitted through the processors from next on and all filters.
+func (s *step) apply(ctx context.Context, in *input, b *event.Batch, next int) {
 	if !s.kinds.Has(b.Kind) {
 		return
 	}
@@ -138,7 +144,7 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch) {
 			in.keep(d)
 			continue
 		}
-		in.filter(context.WithValue(ctx, lapKey{}, lap+1), d)
+		in.process(context.WithValue(ctx, lapKey{}, lap+1), d, next)
 	}
 }
 
