@@ -44,7 +44,7 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 		rest := p.text[r.used:]
 		n := bytes.IndexByte(rest, '\n')
 		switch {
-		case n < 0 && len(rest) < limit && !*p.skipping:
+		case n < 0 && len(rest) <= limit && !*p.skipping: // where to cut shows with the next byte
 			return r
 		case n < 0 && *p.skipping:
 			r.used = len(p.text)
@@ -103,16 +103,23 @@ func (l *lines) line(b *event.Batch, path string, at int64, line []byte, expect 
 	if len(line) == 0 && l.skipEmpty {
 		return
 	}
-	dst := b.Begin(event.Now())
-	if b.Len() == 0 && l.ignoreOlder == 0 {
-		dst = slices.Grow(dst, expect+expect/4)
+	if l.parser != nil && l.extra() > 0 && l.parsedExtra(b, path, at, line, expect) {
+		return
 	}
-	if l.parser != nil {
-		if l.parsed(b, path, at, dst, line) {
-			return
-		}
+	dst := l.begin(b, event.Now(), expect)
+	if l.parser != nil && l.extra() == 0 && l.parsed(b, dst, line) {
+		return
 	}
 	b.Commit(l.appendText(dst, path, at, line))
+}
+
+// begin starts a record, and makes room for all records with the first.
+func (l *lines) begin(b *event.Batch, t event.Time, expect int) []byte {
+	dst := b.Begin(t)
+	if b.Len() == 0 && l.ignoreOlder == 0 {
+		return slices.Grow(dst, expect+expect/4)
+	}
+	return dst
 }
 
 func (l *lines) appendText(dst []byte, path string, at int64, line []byte) []byte {
@@ -142,10 +149,7 @@ func (l *lines) appendExtra(dst []byte, path string, at int64) []byte {
 }
 
 // parsed adds the record that the parser makes of line, whose head is the end of dst, or reports false.
-func (l *lines) parsed(b *event.Batch, path string, at int64, dst, line []byte) bool {
-	if l.extra() > 0 {
-		return l.parsedExtra(b, path, at, line)
-	}
+func (l *lines) parsed(b *event.Batch, dst, line []byte) bool {
 	head := len(dst)
 	out, t, err := l.parser.Parse(dst, line)
 	if err != nil {
@@ -166,7 +170,7 @@ func (l *lines) parsed(b *event.Batch, path string, at int64, dst, line []byte) 
 }
 
 // parsedExtra puts the path and the offset behind what the parser found.
-func (l *lines) parsedExtra(b *event.Batch, path string, at int64, line []byte) bool {
+func (l *lines) parsedExtra(b *event.Batch, path string, at int64, line []byte, expect int) bool {
 	body, t, err := l.parser.Parse(l.scratch[:0], line)
 	if err != nil {
 		return false
@@ -179,7 +183,7 @@ func (l *lines) parsedExtra(b *event.Batch, path string, at int64, line []byte) 
 		return true
 	}
 	l.fields = event.AppendFields(l.fields[:0], body)
-	dst := event.AppendMap(b.Begin(t), len(l.fields)+l.extra())
+	dst := event.AppendMap(l.begin(b, t, expect), len(l.fields)+l.extra())
 	for _, f := range l.fields {
 		dst = append(append(dst, f.Key...), f.Val...)
 	}
