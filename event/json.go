@@ -326,10 +326,13 @@ func AppendJSONString[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []by
 			}
 			r, size := decodeRune(text)
 			switch {
+			case r == utf8.RuneError && size == 1 && s.RawUTF8:
+				dst = append(dst, "\ufffd"...)
 			case r == utf8.RuneError && size == 1:
-				if s.RawUTF8 {
-					dst = append(dst, "\ufffd"...)
+				if cutShort(text) {
+					return append(dst, '"')
 				}
+				dst = utf8.AppendRune(dst, invalidByte+rune(text[0]))
 			case s.RawUTF8:
 				dst = append(dst, text[:size]...)
 			case r > 0xffff:
@@ -342,6 +345,24 @@ func AppendJSONString[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []by
 		}
 	}
 	return append(dst, '"')
+}
+
+// invalidByte is the first of 256 private characters that stand for bytes which are no UTF-8, as the C agent
+// writes them: byte 0xff becomes U+E0FF, and nothing is lost.
+const invalidByte = 0xe000
+
+// cutShort reports whether text is the beginning of one character whose end is missing. Such a rest of a
+// text that was cut off somewhere is left out.
+func cutShort[T ~string | ~[]byte](text T) bool {
+	if text[0] < 0xc2 || text[0] > 0xf4 || len(text) >= utf8.UTFMax {
+		return false
+	}
+	for i := 1; i < len(text); i++ {
+		if text[i]&0xc0 != 0x80 {
+			return false
+		}
+	}
+	return !utf8.FullRuneInString(string(text))
 }
 
 func decodeRune[T ~string | ~[]byte](text T) (rune, int) {

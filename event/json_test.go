@@ -64,17 +64,19 @@ func TestRawStyleKeepsCharacters(t *testing.T) {
 	}
 }
 
-func TestInvalidUTF8IsLeftOut(t *testing.T) {
+func TestInvalidBytesBecomePrivateCharacters(t *testing.T) {
 	check := func(in, want string) {
 		t.Helper()
 		if got := AppendJSON(nil, AppendStr(nil, in), JSONStyle{}); string(got) != want {
-			t.Errorf("%q: got %s, want %s", in, got, want)
+			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
-	check("bad \xff\xfe byte", `"bad  byte"`)
-	check("cut \xe2\x82 here", `"cut  here"`)
-	check("latin \xe9t\xe9", `"latin t"`)
-	check("surrogate \xed\xa0\x80 over \xf4\x90\x80\x80", `"surrogate  over "`)
+	check("bad \xff\xfe byte", "\"bad \ue0ff\ue0fe byte\"")
+	check("cut \xe2\x82 here", "\"cut \ue0e2\ue082 here\"")
+	check("latin \xe9t\xe9", "\"latin \ue0e9t\"")   // a character that is cut off at the end …
+	check("ends \xe2\x82", `"ends "`)               // … is left out, however much of it is there
+	check("ends \x82\xff", "\"ends \ue082\ue0ff\"") // what begins none is kept
+	check("surrogate \xed\xa0\x80 here", "\"surrogate \ue0ed\ue0a0\ue080 here\"")
 }
 
 func TestWhatJSONLacksStaysValid(t *testing.T) {
