@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -110,7 +111,14 @@ func (in *input) checkMissing() error {
 			errs = append(errs, in.fault(key, "is not in this build yet", "remove it"))
 		}
 	}
-	refuse(len(in.multilineParsers) > 0, "multiline.parser")
+	for _, name := range in.multilineParsers {
+		p, ok := multiline.Builtin(strings.ToLower(name))
+		if !ok {
+			errs = append(errs, in.fault("multiline.parser", fmt.Sprintf("a parser of your own, '%s', is not in this build yet", name), "use some of "+strings.Join(multiline.Builtins, ", ")))
+			continue
+		}
+		in.lines.joiners = append(in.lines.joiners, p)
+	}
 	refuse(in.multiline, "multiline")
 	refuse(in.firstline != "", "parser_firstline")
 	for _, p := range in.moreParsers {

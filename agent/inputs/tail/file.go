@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/agent/internal/taildb"
 	"golang.org/x/sys/unix"
 )
@@ -50,8 +51,11 @@ type file struct {
 	mark     mark
 	skipping bool
 	warned   bool
-	partial  int       // bytes at the end that are no whole line
-	restAt   time.Time // since when nothing came
+	join     *multiline.Joiner // nil unless lines are joined
+	held     point             // where the first line that waits for others begins
+	joining  atomic.Bool       // a line waits
+	partial  int               // bytes at the end that are no whole line
+	restAt   time.Time         // since when nothing came
 
 	caughtUp bool         // it was read through once
 	seen     atomic.Int64 // how far it was looked at: its size, then
@@ -95,8 +99,13 @@ func (f *file) seek(offset int64) error {
 	return nil
 }
 
-// point is how far the file was read.
-func (f *file) point() point { return point{f.offset, f.mark} }
+// point is how far the file was read and nothing of it waits.
+func (f *file) point() point {
+	if f.joining.Load() {
+		return f.held
+	}
+	return point{f.offset, f.mark}
+}
 
 var errShort = errors.New("the file is shorter than the offset")
 

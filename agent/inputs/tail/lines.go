@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -15,8 +16,11 @@ type lines struct {
 	*config
 	parser plugin.Parser
 
+	joiners []*multiline.Parser // empty unless lines are joined
+
 	scratch []byte
 	fields  []event.Field
+	batch   *event.Batch // of the joined records
 }
 
 // piece is what was read of a file.
@@ -24,6 +28,8 @@ type piece struct {
 	path string
 	at   int64  // offset of text in the file
 	text []byte // may end in the middle of a line
+
+	join *multiline.Joiner // of the file; nil unless lines are joined
 
 	// skipping says that text begins inside of a line that is left out. It is changed.
 	skipping *bool
@@ -39,7 +45,7 @@ type result struct {
 // append adds the records of p to b.
 func (l *lines) append(b *event.Batch, p piece) (r result) {
 	limit := int(l.maxSize) - 1
-	r.used = l.holes(p)
+	r.used, l.batch = l.holes(p), b
 	for {
 		rest := p.text[r.used:]
 		n := bytes.IndexByte(rest, '\n')
@@ -52,10 +58,10 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 		case *p.skipping:
 			*p.skipping = false
 		case n >= 0 && n < limit: // fast path
-			l.line(b, p.path, p.at+int64(r.used), rest[:n], len(p.text))
+			l.take(b, p, r.used, rest[:n])
 		case l.truncateLong:
 			r.skipped++
-			l.line(b, p.path, p.at+int64(r.used), truncate(rest, limit), len(p.text))
+			l.take(b, p, r.used, truncate(rest, limit))
 			*p.skipping = n < 0
 		case l.skipLong:
 			r.skipped++
@@ -92,6 +98,15 @@ func truncate(line []byte, limit int) []byte {
 		}
 	}
 	return line[:limit]
+}
+
+// take takes the line that begins at text[at], without its line feed.
+func (l *lines) take(b *event.Batch, p piece, at int, line []byte) {
+	if p.join != nil {
+		p.join.Line(bytes.TrimSuffix(line, []byte{'\r'}), p.at+int64(at), time.Now())
+		return
+	}
+	l.line(b, p.path, p.at+int64(at), line, len(p.text))
 }
 
 // line adds the record of one line, given without its line feed. expect is about how much text the batch

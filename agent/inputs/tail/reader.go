@@ -39,7 +39,7 @@ func (in *input) read(ctx context.Context, to plugin.Emitter) error {
 		case <-in.wake:
 		}
 	}
-	return nil
+	return in.leave(ctx, to)
 }
 
 func unlessOver(ctx context.Context, err error) error {
@@ -82,6 +82,9 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		return 0, false, nil
 	}
 	if got < back || !f.mark.is(in.buf[:back]) {
+		if err := in.giveOut(ctx, to, f, time.Time{}); err != nil {
+			return 0, false, err
+		}
 		in.restart(f)
 		return 0, true, nil
 	}
@@ -92,7 +95,8 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		return 0, false, nil
 	}
 	b := event.New(f.tag)
-	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping})
+	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, join: f.join})
+	in.hold(f, in.buf[:back+r.used], r.used)
 	in.advance(f, in.buf[:back+r.used], r.used)
 	f.partial = len(text) - r.used
 	if err := in.emit(ctx, to, f, b); err != nil {
@@ -179,6 +183,9 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 	rotated, aged := f.rotated, f.aged
 	in.mu.Unlock()
 	now := time.Now()
+	if err := in.giveOut(ctx, to, f, in.due(now, aged)); err != nil {
+		return err
+	}
 	switch {
 	case aged:
 		in.env.Log.Debug(fmt.Sprintf("%s was not modified for long and is closed", f.path))
@@ -211,6 +218,9 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 
 // lastLine emits the end of a rotated file that has no line feed: none will come.
 func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error {
+	if err := in.giveOut(ctx, to, f, time.Time{}); err != nil {
+		return err
+	}
 	if f.partial == 0 || f.skipping || f.partial > len(in.buf) {
 		return nil
 	}

@@ -209,7 +209,7 @@ func (w *watcher) check(f *file) {
 		w.rotate(f)
 		return
 	}
-	if st.Size != f.seen.Load() {
+	if st.Size != f.seen.Load() || f.joining.Load() {
 		w.enqueue(f)
 		return
 	}
@@ -292,7 +292,7 @@ func (w *watcher) follow(path string) error {
 	if err != nil {
 		return err
 	}
-	f.tag = tag
+	f.tag, f.join = tag, w.lines.joiner(path)
 	if w.known(f.id, path) {
 		f.close()
 		return nil

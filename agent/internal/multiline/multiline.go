@@ -50,6 +50,7 @@ type Parser struct {
 
 // Result is a joined record. Text and First are valid until the function that is given them returns.
 type Result struct {
+	At      int64       // where the first line stands
 	Time    event.Time  // of the first line; zero when that had none
 	First   event.Value // the map of the first line; nil when lines are text
 	Content string      // the key in First whose value Text replaces
@@ -96,7 +97,7 @@ func (j *Joiner) Line(line []byte, at int64, now time.Time) {
 	}
 	j.Flush(time.Time{})
 	if len(line) > 0 {
-		j.out(Result{Text: append(append(j.scratch[:0], line...), '\n')})
+		j.out(Result{At: at, Text: append(append(j.scratch[:0], line...), '\n')})
 	}
 }
 
@@ -243,5 +244,5 @@ func (j *Joiner) finish(w *pending) {
 	if n := len(w.text); w.first == nil && (n == 0 || w.text[n-1] != '\n') {
 		w.text = append(w.text, '\n')
 	}
-	j.out(Result{Time: w.time, First: w.first, Content: w.parser.Content, Text: w.text})
+	j.out(Result{At: w.at, Time: w.time, First: w.first, Content: w.parser.Content, Text: w.text})
 }
