@@ -21,8 +21,18 @@ const (
 func (in *input) read(ctx context.Context, to plugin.Emitter) error {
 	in.buf = make([]byte, firstRead)
 	stopped := false
-	for ctx.Err() == nil {
+	var until time.Time // when even exit_on_eof no longer holds up the end
+	for {
 		f := in.next()
+		switch {
+		case ctx.Err() == nil:
+		case !in.exitOnEOF || f == nil:
+			return in.leave(ctx, to)
+		case until.IsZero(): // another input was at its end first; this one is to come to its own
+			until = time.Now().Add(max(in.env.Grace/4, time.Second))
+		case time.Now().After(until):
+			return in.leave(ctx, to)
+		}
 		if f != nil {
 			if err := in.turn(ctx, to, f); err != nil {
 				return unlessOver(ctx, err)
@@ -39,7 +49,6 @@ func (in *input) read(ctx context.Context, to plugin.Emitter) error {
 		case <-in.wake:
 		}
 	}
-	return in.leave(ctx, to)
 }
 
 func unlessOver(ctx context.Context, err error) error {

@@ -170,6 +170,29 @@ func TestFilesAreReadOnceThrough(t *testing.T) {
 	}
 }
 
+func TestFilesAreReadThroughAlsoWhenTheAgentIsToldToStop(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", strings.Repeat("line\n", 100_000))
+	in, err := p.kit.Build(new(config), "path", p.path("a.log"), "read_from_head", "on", "exit_on_eof", "on", "static_batch_size", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.(*input).Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := in.Run(ctx, p.sink); err != nil {
+		t.Error(err)
+	}
+	if err := in.(*input).Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(p.sink.list()); n != 100_000 {
+		t.Errorf("%d lines", n)
+	}
+}
+
 func TestPathOffsetAndTagComeFromTheFile(t *testing.T) {
 	p := newPlace(t)
 	p.kit.Env.Tag = "t.*"
