@@ -37,8 +37,10 @@ type Batch struct {
 	Kind Kinds // Logs, unless the bytes are another signal's payload
 
 	data  []byte
+	other []byte // what the last edit copied the batch out of, kept for the next
 	index []entry
 	spare []entry // the index before the last edit, kept for its memory
+	mem   *memory // nil: nothing was borrowed
 	n     int     // records, group markers not counted
 	edit  Edit
 	done  *settlement
@@ -87,6 +89,10 @@ func Parse(tag string, data []byte) (*Batch, error) {
 	if len(data) > maxBytes {
 		reject(0, len(data), fmt.Errorf("%d bytes are too many for one batch", len(data)))
 		return b, bad
+	}
+	b.borrow()
+	if cap(b.other) < cap(b.data) {
+		b.other = b.data
 	}
 	out := data[:0]
 	for pos := 0; pos < len(data); {
@@ -149,6 +155,9 @@ func (b *Batch) Append(t Time, meta, body Value) {
 func (b *Batch) Begin(t Time) []byte { return b.begin(t, nil) }
 
 func (b *Batch) begin(t Time, meta Value) []byte {
+	if b.mem == nil && b.data == nil {
+		b.borrow()
+	}
 	dst := appendHead(b.data, t, meta)
 	b.edit.body = len(dst)
 	return dst

@@ -16,7 +16,7 @@ func (b *Batch) Edit() iter.Seq[*Edit] {
 		if !b.Kind.Has(Logs) {
 			return
 		}
-		w := writer{data: b.data, out: b.data[:0], index: b.spare[:0], inPlace: true}
+		w := writer{data: b.data, out: b.data[:0], other: b.other, index: b.spare[:0], inPlace: true}
 		e, done := &b.edit, 0
 		e.group = Group{}
 		defer func() {
@@ -25,6 +25,9 @@ func (b *Batch) Edit() iter.Seq[*Edit] {
 			}
 			w.endGroup()
 			w.flush()
+			if !w.inPlace {
+				b.other = b.data
+			}
 			b.data, b.index, b.spare = w.out, w.index, b.index
 			b.n = len(b.index) - w.markers
 		}()
@@ -60,8 +63,9 @@ func (b *Batch) Edit() iter.Seq[*Edit] {
 type writer struct {
 	data     []byte
 	out      []byte
-	run, to  int // data[run:to] is kept and not moved yet
-	read     int // where the next entry begins in data
+	other    []byte // room for out when it has to leave data
+	run, to  int    // data[run:to] is kept and not moved yet
+	read     int    // where the next entry begins in data
 	index    []entry
 	inPlace  bool
 	markers  int
@@ -136,7 +140,10 @@ func (w *writer) replace(e *Edit, end int) {
 
 func (w *writer) append(raw []byte, read int) {
 	if w.inPlace && len(w.out)+len(raw) > read {
-		w.out = append(make([]byte, 0, len(w.data)+len(w.data)/4+len(raw)), w.out...)
+		if need := len(w.data) + len(w.data)/4 + len(raw); cap(w.other) < need {
+			w.other = make([]byte, 0, need)
+		}
+		w.out = append(w.other[:0], w.out...)
 		w.inPlace = false
 	}
 	w.out = append(w.out, raw...)

@@ -83,6 +83,7 @@ type Spec[P any] struct {
 	Kinds   event.Kinds
 	Workers int  // outputs: how many flushes may overlap unless `workers` says otherwise; 0 counts as 1
 	Retags  bool // batches may carry tags other than the configured one
+	Rereads bool // inputs: what was not read yet stays at the source, so being held back costs nothing
 	Config  func() Config[P]
 }
 

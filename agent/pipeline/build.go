@@ -90,7 +90,7 @@ func (b *builder) input(s config.Section) {
 		b.fail(unknown(err))
 		return
 	}
-	in := &input{p: b.p, open: map[openKey]*filling{}}
+	in := &input{p: b.p, rereads: spec.Rereads, open: map[openKey]*filling{}}
 	a := assembly[plugin.Input]{b: b, kind: "input", spec: spec, sec: s, common: &in.settings.common, opts: in.settings.options()}
 	in.plugin, in.instance, err = a.make(func() string { return in.settings.tag })
 	if err != nil {

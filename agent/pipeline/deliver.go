@@ -289,7 +289,11 @@ func (s *stored) finish(how event.Outcome) {
 	if (how == event.Delivered || last) && !s.claimed.Swap(true) {
 		s.in.charge(-int(s.size))
 	}
-	if !last || s.undone.Load() {
+	if !last {
+		return
+	}
+	defer freeChunk(s.chunk.Bytes())
+	if s.undone.Load() {
 		return
 	}
 	for _, h := range s.holds {

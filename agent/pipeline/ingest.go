@@ -22,6 +22,7 @@ type input struct {
 	p          *Pipeline
 	plugin     plugin.Input
 	settings   inputSettings
+	rereads    bool // the source keeps what is not read
 	tag        string
 	processors []*step
 	counters   InputCounters
@@ -110,12 +111,14 @@ func (in *input) filter(ctx context.Context, b *event.Batch) {
 func (in *input) keep(b *event.Batch) {
 	if b.Len() == 0 || !in.settings.routable {
 		b.Settle(event.Filtered)
+		b.Release()
 		return
 	}
 	routes := in.p.routes(b.Tag)
 	if len(routes) == 0 {
 		in.p.lose(NoRoute, b.Len(), b.Tag)
 		b.Settle(event.GivenUp)
+		b.Release()
 		return
 	}
 	in.store(b, routes)
@@ -189,11 +192,7 @@ func (in *input) store(b *event.Batch, routes []*output) {
 		f = &filling{routes: routes}
 		in.open[key] = f
 	}
-	if len(f.data) == 0 && len(b.Bytes()) >= 32<<10 {
-		f.data = b.Bytes() // the batch is ours: no need to copy what fills a chunk alone
-	} else {
-		f.data = append(f.data, b.Bytes()...)
-	}
+	f.data = appendChunk(f.data, b.Bytes())
 	f.n += b.Len()
 	if h := b.Own(); h.Watched() {
 		f.holds = append(f.holds, h)
@@ -203,8 +202,35 @@ func (in *input) store(b *event.Batch, routes []*output) {
 		delete(in.open, key)
 	}
 	in.mu.Unlock()
+	b.Release()
 	if full {
 		in.send(key, f)
+	}
+}
+
+// Chunks that are on their way to being full live in memory that is used again: touching fresh memory
+// costs more than copying records into it.
+const (
+	smallChunk = 64 << 10
+	wholeChunk = chunkLimit + 512<<10
+)
+
+var chunkMemory = sync.Pool{New: func() any { b := make([]byte, 0, wholeChunk); return &b }}
+
+// appendChunk appends a batch's bytes to those of its chunk.
+func appendChunk(data, more []byte) []byte {
+	need := len(data) + len(more)
+	if need > smallChunk && need <= wholeChunk && cap(data) < wholeChunk {
+		whole := *chunkMemory.Get().(*[]byte)
+		return append(append(whole[:0], data...), more...)
+	}
+	return append(data, more...)
+}
+
+// freeChunk takes back the memory of a chunk that every route is done with.
+func freeChunk(data []byte) {
+	if cap(data) == wholeChunk {
+		chunkMemory.Put(&data)
 	}
 }
 
@@ -227,6 +253,9 @@ func (in *input) send(key openKey, f *filling) {
 		size:  int64(len(f.data)),
 	}
 	s.left.Store(int32(len(f.routes)))
+	in.gate.mu.Lock()
+	in.gate.queued += s.size
+	in.gate.mu.Unlock()
 	for _, o := range f.routes {
 		o.accept(s)
 	}
@@ -244,12 +273,17 @@ type stored struct {
 	undone  atomic.Bool  // the agent stopped before all routes were done: it is not settled
 }
 
+// readAhead is how much an input may bring before an output takes it, when its source keeps what is not
+// read yet: no need to have it in memory twice.
+const readAhead = 4 << 20
+
 var errPaused = errors.New("the input is paused and the pipeline stops")
 
 // gate holds an input back while too much of what it brought waits for a first output.
 type gate struct {
 	mu      sync.Mutex
 	waiting int64         // bytes that no output has taken yet
+	queued  int64         // of these, what is in chunks that were sent off
 	change  chan struct{} // closed when waiting shrinks
 	paused  bool
 }
@@ -259,7 +293,8 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 	for {
 		g.mu.Lock()
 		why := in.overlimit(g.waiting)
-		if why == "" {
+		ahead := in.rereads && g.queued >= readAhead
+		if why == "" && !ahead {
 			if g.paused {
 				g.paused = false
 				in.log.Info("resume (" + in.shown() + ")")
@@ -267,7 +302,7 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 			g.mu.Unlock()
 			return nil
 		}
-		if !g.paused {
+		if why != "" && !g.paused {
 			g.paused = true
 			in.log.Warn(in.shown() + " paused (" + why + ")")
 		}
@@ -299,9 +334,12 @@ func (in *input) overlimit(waiting int64) string {
 func (in *input) charge(n int) {
 	in.gate.mu.Lock()
 	in.gate.waiting += int64(n)
-	if n < 0 && in.gate.change != nil {
-		close(in.gate.change)
-		in.gate.change = nil
+	if n < 0 {
+		in.gate.queued += int64(n)
+		if in.gate.change != nil {
+			close(in.gate.change)
+			in.gate.change = nil
+		}
 	}
 	in.gate.mu.Unlock()
 	in.p.unclaimed.Add(int64(n))

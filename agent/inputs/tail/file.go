@@ -48,6 +48,7 @@ type file struct {
 
 	// The reader's.
 	offset   int64
+	advised  int64 // the kernel was told that it may forget what is before
 	mark     mark
 	skipping bool
 	warned   bool
@@ -93,7 +94,7 @@ func (f *file) seek(offset int64) error {
 		return errShort
 	}
 	f.mark.set(b[:n])
-	f.offset, f.skipping, f.partial = offset, false, 0
+	f.offset, f.advised, f.skipping, f.partial = offset, offset, false, 0
 	f.seen.Store(offset)
 	f.ledger.start(f.point())
 	return nil

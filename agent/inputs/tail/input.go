@@ -19,6 +19,8 @@ type input struct {
 	tags     tagger
 	lines    lines
 	buf      []byte // the reader's
+	workers  []lines
+	blocks   []*block // of what is read ahead
 
 	watcher watcher
 	store   *store     // nil without a database

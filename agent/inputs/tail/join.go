@@ -72,7 +72,7 @@ func (in *input) giveOut(ctx context.Context, to plugin.Emitter, f *file, now ti
 	if b.Len() == 0 {
 		return nil
 	}
-	return in.emit(ctx, to, f, b)
+	return in.emit(ctx, to, f, b, f.point())
 }
 
 // due returns the time for giveOut at the end of a file: zero when nothing more is waited for.

@@ -18,6 +18,7 @@ type lines struct {
 
 	joiners []*multiline.Parser // empty unless lines are joined
 
+	now     event.Time // of records that have no other
 	scratch []byte
 	fields  []event.Field
 	batch   *event.Batch // of the joined records
@@ -45,7 +46,7 @@ type result struct {
 // append adds the records of p to b.
 func (l *lines) append(b *event.Batch, p piece) (r result) {
 	limit := int(l.maxSize) - 1
-	r.used, l.batch = l.holes(p), b
+	r.used, l.batch, l.now = l.holes(p), b, event.Now()
 	for {
 		rest := p.text[r.used:]
 		n := bytes.IndexByte(rest, '\n')
@@ -121,7 +122,7 @@ func (l *lines) line(b *event.Batch, path string, at int64, line []byte, expect 
 	if l.parser != nil && l.extra() > 0 && l.parsedExtra(b, path, at, line, expect) {
 		return
 	}
-	dst := l.begin(b, event.Now(), expect)
+	dst := l.begin(b, l.now, expect)
 	if l.parser != nil && l.extra() == 0 && l.parsed(b, dst, line) {
 		return
 	}
@@ -193,7 +194,7 @@ func (l *lines) parsedExtra(b *event.Batch, path string, at int64, line []byte, 
 	l.scratch = body
 	switch {
 	case t == (event.Time{}):
-		t = event.Now()
+		t = l.now
 	case l.old(t):
 		return true
 	}

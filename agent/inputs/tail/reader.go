@@ -12,9 +12,11 @@ import (
 
 const (
 	// readSize is how much is read at once, and so about how large a batch is.
-	readSize = 512 << 10
+	readSize = 128 << 10
 	// firstRead is what an input begins with; a file with more to read makes the buffer grow.
 	firstRead = 32 << 10
+	// adviseSize is for how much of a file the kernel is told at once that it may forget it.
+	adviseSize = 1 << 20
 )
 
 // read gives the queued files their turns until ctx ends.
@@ -77,6 +79,14 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 			return in.atEnd(ctx, to, f)
 		}
 		left -= int64(n)
+		if f.join != nil || f.skipping {
+			continue
+		}
+		ahead, err := in.readAhead(ctx, to, f, left)
+		if err != nil || f.gone {
+			return err
+		}
+		left -= ahead
 	}
 	in.enqueue(f)
 	return nil
@@ -108,7 +118,7 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 	in.hold(f, in.buf[:back+r.used], r.used)
 	in.advance(f, in.buf[:back+r.used], r.used)
 	f.partial = len(text) - r.used
-	if err := in.emit(ctx, to, f, b); err != nil {
+	if err := in.emit(ctx, to, f, b, f.point()); err != nil {
 		return 0, false, err
 	}
 	in.tooLong(f, r)
@@ -123,23 +133,24 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 func (in *input) advance(f *file, read []byte, n int) {
 	f.offset += int64(n)
 	f.mark.set(read)
-	if !in.cacheAdvise || n < readSize {
+	if !in.cacheAdvise || f.offset-f.advised < adviseSize {
 		return
 	}
 	// What fails here costs nothing but memory of the kernel.
-	_ = unix.Fadvise(f.fd, f.offset-int64(n), int64(n), unix.FADV_DONTNEED)
+	_ = unix.Fadvise(f.fd, f.advised, f.offset-f.advised, unix.FADV_DONTNEED)
+	f.advised = f.offset
 }
 
-// emit sends off what was read up to the offset.
-func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.Batch) error {
+// emit sends off what was read up to end.
+func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.Batch, end point) error {
 	switch {
 	case b.Len() == 0:
-		if f.ledger.skip(f.point()) {
+		if f.ledger.skip(end) {
 			signal(in.moved)
 		}
 		return nil
 	case in.store != nil:
-		b.OnSettled(f.ledger.send(f.point(), func() { signal(in.moved) }))
+		b.OnSettled(f.ledger.send(end, func() { signal(in.moved) }))
 	}
 	return to.Emit(ctx, b)
 }
@@ -239,10 +250,11 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 		return nil
 	}
 	b := event.New(f.tag)
+	in.lines.now = event.Now()
 	in.lines.line(b, f.path, f.offset, text, len(text))
 	f.offset += int64(n)
 	f.mark.extend(text)
-	return in.emit(ctx, to, f, b)
+	return in.emit(ctx, to, f, b, f.point())
 }
 
 // release closes f. The caller holds in.mu, and nobody reads.

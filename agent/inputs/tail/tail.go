@@ -28,6 +28,7 @@ var Plugin = plugin.Spec[plugin.Input]{
 	Summary: "The lines of files, which may grow, come and be rotated",
 	Kinds:   event.Logs,
 	Retags:  true, // a tag may hold the path
+	Rereads: true,
 	Config:  func() plugin.Config[plugin.Input] { return new(config) },
 }
 

@@ -1,0 +1,48 @@
+package event
+
+import "sync"
+
+// memory is what a batch lived in, kept for the next one: at full speed a batch is made for every quarter
+// of a megabyte, and fresh memory costs more than filling it.
+type memory struct {
+	data, other   []byte // other is what the batch was copied out of by its last edit
+	index, spare  []entry
+	fields        []Field
+	scratch, more []byte
+}
+
+// keptBytes is the most that a batch's memory may be to be kept.
+const keptBytes = 1 << 20
+
+var memories = sync.Pool{New: func() any { return new(memory) }}
+
+// borrow gives a batch that has no memory yet some of an earlier one.
+func (b *Batch) borrow() {
+	m := memories.Get().(*memory)
+	b.mem = m
+	b.data, b.other, b.index, b.spare = m.data[:0], m.other[:0], m.index[:0], m.spare[:0]
+	b.edit.fields, b.edit.scratch, b.edit.extra = m.fields[:0], m.scratch[:0], m.more[:0]
+}
+
+// Release empties the batch and gives its memory to batches to come. Who owns a batch calls it once nobody
+// reads its bytes any more: the pipeline for all that was emitted. The settlement is not touched.
+func (b *Batch) Release() {
+	m := b.mem
+	if m == nil {
+		m = new(memory)
+	}
+	*m = memory{
+		data: kept(b.data), other: kept(b.other), index: b.index, spare: b.spare,
+		fields: b.edit.fields, scratch: kept(b.edit.scratch), more: kept(b.edit.extra),
+	}
+	clear(m.fields[:cap(m.fields)]) // they point into chunks and records
+	*b = Batch{Tag: b.Tag, Kind: b.Kind, done: b.done}
+	memories.Put(m)
+}
+
+func kept(b []byte) []byte {
+	if cap(b) > keptBytes {
+		return nil
+	}
+	return b
+}
