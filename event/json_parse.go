@@ -47,189 +47,204 @@ func ParseJSON(dst, src []byte) (out []byte, used int, err error) {
 	if len(src) > maxBytes {
 		return dst, 0, errJSONSize
 	}
-	p := jsonParser{src: src, dst: dst}
-	if err := p.value(0); err != nil {
-		return dst, p.pos, err
+	out, used, err = parseJSON(dst, src, blanks(src, 0), 0)
+	if err != nil {
+		return dst, used, err
 	}
-	return p.dst, p.pos, nil
+	return out, used, nil
 }
 
-type jsonParser struct {
-	src []byte
-	pos int
-	dst []byte
+// The functions below read what begins at src[i] and append it to dst. They return where it ended, or where
+// a fault was found. All that they work with goes through registers: hence no type that holds it.
+
+// blanks returns the index of the first byte from i on that is no blank.
+func blanks(src []byte, i int) int {
+	for i < len(src) && src[i] <= ' ' && (src[i] == ' ' || src[i] == '\n' || src[i] == '\r' || src[i] == '\t') {
+		i++
+	}
+	return i
 }
 
-// next skips blanks and returns the byte that follows them, without passing it.
-func (p *jsonParser) next() (c byte, ok bool) {
-	for p.pos < len(p.src) {
-		c = p.src[p.pos]
-		if c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			return c, true
-		}
-		p.pos++
+func parseJSON(dst, src []byte, i, depth int) ([]byte, int, error) {
+	if i >= len(src) {
+		return dst, i, ErrShortJSON
 	}
-	return 0, false
-}
-
-func (p *jsonParser) value(depth int) error {
-	c, ok := p.next()
-	if !ok {
-		return ErrShortJSON
-	}
-	switch {
+	switch c := src[i]; {
 	case c == '"':
-		return p.text()
+		return parseText(dst, src, i)
 	case c == '{':
-		return p.object(depth + 1)
+		return parseObject(dst, src, i, depth+1)
 	case c == '[':
-		return p.array(depth + 1)
+		return parseArray(dst, src, i, depth+1)
 	case c == '-', c-'0' < 10:
-		return p.number()
+		return parseNumber(dst, src, i)
 	case c == 't':
-		return p.word("true", 0xc3)
+		return parseWord(dst, src, i, "true", 0xc3)
 	case c == 'f':
-		return p.word("false", 0xc2)
+		return parseWord(dst, src, i, "false", 0xc2)
 	case c == 'n':
-		return p.word("null", 0xc0)
+		return parseWord(dst, src, i, "null", 0xc0)
 	}
-	return errJSONValue
+	return dst, i, errJSONValue
 }
 
-func (p *jsonParser) word(w string, code byte) error {
-	rest := p.src[p.pos:]
-	if len(rest) < len(w) {
-		if string(rest) == w[:len(rest)] {
-			return ErrShortJSON
-		}
-		return errJSONWord
+func parseWord(dst, src []byte, i int, w string, code byte) ([]byte, int, error) {
+	rest := src[i:]
+	if len(rest) >= len(w) && string(rest[:len(w)]) == w { // fast path
+		return append(dst, code), i + len(w), nil
 	}
-	if string(rest[:len(w)]) != w {
-		return errJSONWord
+	if len(rest) < len(w) && string(rest) == w[:len(rest)] {
+		return dst, i, ErrShortJSON
 	}
-	p.pos += len(w)
-	p.dst = append(p.dst, code)
-	return nil
+	return dst, i, errJSONWord
 }
 
-func (p *jsonParser) object(depth int) error {
+func parseObject(dst, src []byte, i, depth int) ([]byte, int, error) {
 	if depth > maxJSONDepth {
-		return errJSONDepth
+		return dst, i, errJSONDepth
 	}
-	p.pos++
-	at := len(p.dst)
-	p.dst = append(p.dst, 0x80)
-	for n := 0; ; n++ {
-		c, ok := p.next()
-		switch {
-		case !ok:
-			return ErrShortJSON
-		case c == '}' && n == 0:
-			p.pos++
-			return nil
-		case c != '"':
-			return errJSONKey
-		}
-		if err := p.text(); err != nil {
-			return err
-		}
-		switch c, ok = p.next(); {
-		case !ok:
-			return ErrShortJSON
-		case c != ':':
-			return errJSONColon
-		}
-		p.pos++
-		if err := p.value(depth); err != nil {
-			return err
-		}
-		switch c, ok = p.next(); {
-		case !ok:
-			return ErrShortJSON
-		case c == '}':
-			p.pos++
-			p.closeHeader(at, n+1, 0x80, 0xde)
-			return nil
-		case c != ',':
-			return errJSONMap
-		}
-		p.pos++
-	}
-}
-
-func (p *jsonParser) array(depth int) error {
-	if depth > maxJSONDepth {
-		return errJSONDepth
-	}
-	p.pos++
-	at := len(p.dst)
-	p.dst = append(p.dst, 0x90)
-	if c, ok := p.next(); ok && c == ']' {
-		p.pos++
-		return nil
+	at := len(dst)
+	dst = append(dst, 0x80)
+	var err error
+	if i = blanks(src, i+1); i < len(src) && src[i] == '}' {
+		return dst, i + 1, nil
 	}
 	for n := 1; ; n++ {
-		if err := p.value(depth); err != nil {
-			return err
+		switch {
+		case i >= len(src):
+			return dst, i, ErrShortJSON
+		case src[i] != '"':
+			return dst, i, errJSONKey
 		}
-		switch c, ok := p.next(); {
-		case !ok:
-			return ErrShortJSON
-		case c == ']':
-			p.pos++
-			p.closeHeader(at, n, 0x90, 0xdc)
-			return nil
-		case c != ',':
-			return errJSONArray
+		if dst, i, err = parseText(dst, src, i); err != nil {
+			return dst, i, err
 		}
-		p.pos++
+		if i >= len(src) || src[i] != ':' {
+			switch i = blanks(src, i); {
+			case i >= len(src):
+				return dst, i, ErrShortJSON
+			case src[i] != ':':
+				return dst, i, errJSONColon
+			}
+		}
+		if i = blanks(src, i+1); i < len(src) && src[i] == '"' { // fast path: most values are texts
+			dst, i, err = parseText(dst, src, i)
+		} else {
+			dst, i, err = parseJSON(dst, src, i, depth)
+		}
+		if err != nil {
+			return dst, i, err
+		}
+		switch i = blanks(src, i); {
+		case i >= len(src):
+			return dst, i, ErrShortJSON
+		case src[i] == '}':
+			return closeHeader(dst, at, n, 0x80, 0xde), i + 1, nil
+		case src[i] != ',':
+			return dst, i, errJSONMap
+		}
+		i = blanks(src, i+1)
+	}
+}
+
+func parseArray(dst, src []byte, i, depth int) ([]byte, int, error) {
+	if depth > maxJSONDepth {
+		return dst, i, errJSONDepth
+	}
+	at := len(dst)
+	dst = append(dst, 0x90)
+	var err error
+	if i = blanks(src, i+1); i < len(src) && src[i] == ']' {
+		return dst, i + 1, nil
+	}
+	for n := 1; ; n++ {
+		if dst, i, err = parseJSON(dst, src, i, depth); err != nil {
+			return dst, i, err
+		}
+		switch i = blanks(src, i); {
+		case i >= len(src):
+			return dst, i, ErrShortJSON
+		case src[i] == ']':
+			return closeHeader(dst, at, n, 0x90, 0xdc), i + 1, nil
+		case src[i] != ',':
+			return dst, i, errJSONArray
+		}
+		i = blanks(src, i+1)
 	}
 }
 
 // closeHeader writes the count n of a container into the one byte that was reserved at at, and makes room
 // when the count needs more.
-func (p *jsonParser) closeHeader(at, n int, fix, wide byte) {
+func closeHeader(dst []byte, at, n int, fix, wide byte) []byte {
 	switch {
 	case n < 16:
-		p.dst[at] = fix | byte(n)
+		dst[at] = fix | byte(n)
 	case n <= math.MaxUint16:
-		p.shift(at+1, 2)
-		p.dst[at] = wide
-		binary.BigEndian.PutUint16(p.dst[at+1:], uint16(n))
+		dst = shift(dst, at+1, 2)
+		dst[at] = wide
+		binary.BigEndian.PutUint16(dst[at+1:], uint16(n))
 	default:
-		p.shift(at+1, 4)
-		p.dst[at] = wide + 1
-		binary.BigEndian.PutUint32(p.dst[at+1:], uint32(n))
+		dst = shift(dst, at+1, 4)
+		dst[at] = wide + 1
+		binary.BigEndian.PutUint32(dst[at+1:], uint32(n))
 	}
+	return dst
 }
 
-// shift moves dst[at:] up by n bytes.
-func (p *jsonParser) shift(at, n int) {
-	p.dst = append(p.dst, 0, 0, 0, 0)[:len(p.dst)+n]
-	copy(p.dst[at+n:], p.dst[at:])
+// shift moves dst[at:] up by n bytes, at most 4.
+func shift(dst []byte, at, n int) []byte {
+	dst = append(dst, 0, 0, 0, 0)[:len(dst)+n]
+	copy(dst[at+n:], dst[at:])
+	return dst
 }
 
-// text reads a string, whose opening quote is the next byte.
-func (p *jsonParser) text() error {
-	start := p.pos + 1
-	end := textEnd(p.src, start)
+// parseText reads a string; src[i] is its opening quote.
+func parseText(dst, src []byte, i int) ([]byte, int, error) {
+	i++
+	n := len(dst)
+	if len(src)-i >= 32 && cap(dst)-n >= 33 { // fast path: a text of less than 32 bytes is copied on the way
+		in, out := (*[32]byte)(src[i:]), (*[32]byte)(dst[n+1:n+33])
+		for k := 0; k < 32; k += 8 {
+			w := binary.LittleEndian.Uint64(in[k : k+8])
+			binary.LittleEndian.PutUint64(out[k:k+8], w)
+			if m := endMask(w); m != 0 {
+				k += bits.TrailingZeros64(m) >> 3
+				if in[k] == '"' {
+					dst = dst[:n+1+k]
+					dst[n] = 0xa0 | byte(k)
+					return dst, i + k + 1, nil
+				}
+				return parseEscaped(dst, src, i, i+k)
+			}
+		}
+		return parseLongText(dst, src, i, i+32)
+	}
+	return parseLongText(dst, src, i, i)
+}
+
+// parseLongText reads a string that begins at i and has neither end nor escape before from.
+func parseLongText(dst, src []byte, i, from int) ([]byte, int, error) {
+	end := textEnd(src, from)
 	switch {
-	case end == len(p.src):
-		return ErrShortJSON
-	case p.src[end] == '"': // fast path: no escapes
-		p.dst = msgp.AppendStr(p.dst, p.src[start:end])
-		p.pos = end + 1
-		return nil
+	case end == len(src):
+		return dst, i - 1, ErrShortJSON
+	case src[end] == '"':
+		return msgp.AppendStr(dst, src[i:end]), end + 1, nil
 	}
-	return p.escapedText(start, end)
+	return parseEscaped(dst, src, i, end)
+}
+
+// endMask has the high bit of the first byte in w set that is a quote or backslash. Bits above it may be
+// wrong.
+func endMask(w uint64) uint64 {
+	quote, slash := w^ones*'"', w^ones*'\\'
+	return ((quote-ones)&^quote | (slash-ones)&^slash) & highs
 }
 
 // textEnd returns the index of the first quote or backslash from i on, or len(s).
 func textEnd(s []byte, i int) int {
 	for ; i+8 <= len(s); i += 8 {
-		w := binary.LittleEndian.Uint64(s[i:])
-		quote, slash := w^ones*'"', w^ones*'\\'
-		if m := ((quote-ones)&^quote | (slash-ones)&^slash) & highs; m != 0 {
+		if m := endMask(binary.LittleEndian.Uint64(s[i:])); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 	}
@@ -239,49 +254,47 @@ func textEnd(s []byte, i int) int {
 	return i
 }
 
-// escapedText reads a string that begins at start and has its first escape at i.
-func (p *jsonParser) escapedText(start, i int) error {
-	at := len(p.dst)
-	p.dst = append(p.dst, 0xd9, 0) // most texts of this kind need a length of one byte
-	for p.src[i] == '\\' {
-		p.dst = append(p.dst, p.src[start:i]...)
-		p.pos = i
-		if err := p.escape(); err != nil {
-			return err
+// parseEscaped reads a string that begins at start and has its first escape at i.
+func parseEscaped(dst, src []byte, start, i int) ([]byte, int, error) {
+	at := len(dst)
+	var err error
+	dst = append(dst, 0xd9, 0) // most texts of this kind need a length of one byte
+	for src[i] == '\\' {
+		dst = append(dst, src[start:i]...)
+		if dst, start, err = parseEscape(dst, src, i); err != nil {
+			return dst, start, err
 		}
-		start = p.pos
-		i = textEnd(p.src, start)
-		if i == len(p.src) {
-			return ErrShortJSON
+		i = textEnd(src, start)
+		if i == len(src) {
+			return dst, start, ErrShortJSON
 		}
 	}
-	p.dst = append(p.dst, p.src[start:i]...)
-	p.pos = i + 1
-	switch n := len(p.dst) - at - 2; {
+	dst = append(dst, src[start:i]...)
+	switch n := len(dst) - at - 2; {
 	case n < 32:
-		copy(p.dst[at+1:], p.dst[at+2:])
-		p.dst = p.dst[:len(p.dst)-1]
-		p.dst[at] = 0xa0 | byte(n)
+		copy(dst[at+1:], dst[at+2:])
+		dst = dst[:len(dst)-1]
+		dst[at] = 0xa0 | byte(n)
 	case n <= math.MaxUint8:
-		p.dst[at+1] = byte(n)
+		dst[at+1] = byte(n)
 	case n <= math.MaxUint16:
-		p.shift(at+2, 1)
-		p.dst[at] = 0xda
-		binary.BigEndian.PutUint16(p.dst[at+1:], uint16(n))
+		dst = shift(dst, at+2, 1)
+		dst[at] = 0xda
+		binary.BigEndian.PutUint16(dst[at+1:], uint16(n))
 	default:
-		p.shift(at+2, 3)
-		p.dst[at] = 0xdb
-		binary.BigEndian.PutUint32(p.dst[at+1:], uint32(n))
+		dst = shift(dst, at+2, 3)
+		dst[at] = 0xdb
+		binary.BigEndian.PutUint32(dst[at+1:], uint32(n))
 	}
-	return nil
+	return dst, i + 1, nil
 }
 
-// escape reads one escape, or two that make a surrogate pair.
-func (p *jsonParser) escape() error {
-	if p.pos+1 >= len(p.src) {
-		return ErrShortJSON
+// parseEscape reads one escape, or two that make a surrogate pair.
+func parseEscape(dst, src []byte, i int) ([]byte, int, error) {
+	if i+1 >= len(src) {
+		return dst, i, ErrShortJSON
 	}
-	c := p.src[p.pos+1]
+	c := src[i+1]
 	switch c {
 	case '"', '\\', '/':
 	case 'n':
@@ -295,35 +308,31 @@ func (p *jsonParser) escape() error {
 	case 'f':
 		c = '\f'
 	case 'u':
-		return p.unicode()
+		return parseUnicode(dst, src, i)
 	default:
-		return errJSONEscape
+		return dst, i, errJSONEscape
 	}
-	p.dst = append(p.dst, c)
-	p.pos += 2
-	return nil
+	return append(dst, c), i + 2, nil
 }
 
-func (p *jsonParser) unicode() error {
-	u, err := hexUnit(p.src[p.pos:])
+func parseUnicode(dst, src []byte, i int) ([]byte, int, error) {
+	u, err := hexUnit(src[i:])
 	if err != nil {
-		return err
+		return dst, i, err
 	}
-	p.pos += 6
+	i += 6
 	if !utf16.IsSurrogate(u) {
-		p.dst = utf8.AppendRune(p.dst, u)
-		return nil
+		return utf8.AppendRune(dst, u), i, nil
 	}
-	low, err := hexUnit(p.src[p.pos:])
+	low, err := hexUnit(src[i:])
 	if err == ErrShortJSON {
-		return err
+		return dst, i, err
 	}
 	r := utf16.DecodeRune(u, low)
 	if err == nil && r != utf8.RuneError {
-		p.pos += 6
+		i += 6
 	}
-	p.dst = utf8.AppendRune(p.dst, r)
-	return nil
+	return utf8.AppendRune(dst, r), i, nil
 }
 
 // hexUnit reads \uXXXX.
@@ -352,8 +361,8 @@ func hexUnit(b []byte) (rune, error) {
 // powersOfTen are those that a float64 holds exactly.
 var powersOfTen = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-func (p *jsonParser) number() error {
-	s, start, i := p.src, p.pos, p.pos
+func parseNumber(dst, s []byte, start int) ([]byte, int, error) {
+	i := start
 	negative := s[i] == '-'
 	if negative {
 		i++
@@ -367,13 +376,12 @@ func (p *jsonParser) number() error {
 	digits := i - first
 	switch {
 	case digits == 0 && i == len(s):
-		return ErrShortJSON
+		return dst, start, ErrShortJSON
 	case digits == 0, digits > 1 && s[first] == '0':
-		return errJSONNumber
+		return dst, start, errJSONNumber
 	}
 	if i == len(s) || s[i] != '.' && s[i]|0x20 != 'e' {
-		p.pos = i
-		return p.integer(s[start:i], negative, m, digits)
+		return appendInteger(dst, s[start:i], negative, m, digits), i, nil
 	}
 	fraction := 0
 	if s[i] == '.' {
@@ -383,12 +391,8 @@ func (p *jsonParser) number() error {
 			m = m*10 + uint64(s[i]-'0')
 			i++
 		}
-		fraction = i - from
-		switch {
-		case fraction == 0 && i == len(s):
-			return ErrShortJSON
-		case fraction == 0:
-			return errJSONNumber
+		if fraction = i - from; fraction == 0 {
+			return numberFault(dst, s, start, i)
 		}
 	}
 	exponent := i < len(s) && s[i]|0x20 == 'e'
@@ -401,47 +405,48 @@ func (p *jsonParser) number() error {
 		for i < len(s) && s[i]-'0' < 10 {
 			i++
 		}
-		switch {
-		case i == from && i == len(s):
-			return ErrShortJSON
-		case i == from:
-			return errJSONNumber
+		if i == from {
+			return numberFault(dst, s, start, i)
 		}
 	}
-	p.pos = i
 	if !exponent && digits+fraction <= 19 && m < 1<<53 && fraction < len(powersOfTen) {
 		f := float64(m) / powersOfTen[fraction] // both exact, so the quotient is the nearest float
 		if negative {
 			f = -f
 		}
-		p.dst = msgp.AppendFloat(p.dst, f)
-		return nil
+		return msgp.AppendFloat(dst, f), i, nil
 	}
-	return p.float(s[start:i])
+	return appendDecimal(dst, s[start:i]), i, nil
 }
 
-func (p *jsonParser) integer(text []byte, negative bool, m uint64, digits int) error {
+// numberFault tells whether a number lacks digits at i because src ends there.
+func numberFault(dst, src []byte, start, i int) ([]byte, int, error) {
+	if i == len(src) {
+		return dst, start, ErrShortJSON
+	}
+	return dst, start, errJSONNumber
+}
+
+func appendInteger(dst, text []byte, negative bool, m uint64, digits int) []byte {
 	if digits > 19 { // the digits may not fit: the rare 20-digit uint64 and larger
 		u, err := strconv.ParseUint(string(text), 10, 64)
 		if err != nil {
-			return p.float(text)
+			return appendDecimal(dst, text)
 		}
 		m = u
 	}
 	switch {
 	case !negative:
-		p.dst = msgp.AppendUint(p.dst, m)
+		return msgp.AppendUint(dst, m)
 	case m <= 1<<63 && digits <= 19:
-		p.dst = msgp.AppendInt(p.dst, -int64(m))
-	default:
-		return p.float(text)
+		return msgp.AppendInt(dst, -int64(m))
 	}
-	return nil
+	return appendDecimal(dst, text)
 }
 
-// float reads a number that was found to be well formed. What no float64 can hold becomes an infinity.
-func (p *jsonParser) float(text []byte) error {
+// appendDecimal appends the float nearest to a number that was found to be well formed. What no float64 can
+// hold becomes an infinity.
+func appendDecimal(dst, text []byte) []byte {
 	f, _ := strconv.ParseFloat(string(text), 64)
-	p.dst = msgp.AppendFloat(p.dst, f)
-	return nil
+	return msgp.AppendFloat(dst, f)
 }
