@@ -12,13 +12,32 @@ type Chunk struct {
 	Tag  string
 	Kind Kinds
 
-	data []byte
-	n    int
+	data  []byte
+	index []entry // of all of data, or none: the chunk was not put together here
+	n     int
+	mem   *chunkMemory // nil: none was borrowed
 }
 
 // NewChunk makes a chunk of checked bytes that hold n records (1 for signals other than logs).
 func NewChunk(id uint64, tag string, kind Kinds, data []byte, n int) *Chunk {
 	return &Chunk{ID: id, Tag: tag, Kind: max(kind, Logs), data: data, n: n}
+}
+
+// Append adds the records of b, which must be of the same kind, as long as the chunk is not shared. They
+// are copied.
+func (c *Chunk) Append(b *Batch) {
+	shift := uint32(len(c.data))
+	indexed := len(c.data) == 0 || len(c.index) > 0
+	c.appendData(b.data)
+	if indexed {
+		for _, e := range b.index {
+			if e.end += shift; e.body != marker {
+				e.body += shift
+			}
+			c.index = append(c.index, e)
+		}
+	}
+	c.n += b.n
 }
 
 // Bytes returns the encoded records, for reading only.
@@ -35,6 +54,23 @@ func (c *Chunk) Records() iter.Seq[*Record] {
 			return
 		}
 		r := new(Record)
+		pos := 0
+		for _, e := range c.index { // fast path: nothing to look for
+			raw := c.data[pos:e.end:e.end]
+			body := int(e.body) - pos
+			pos = int(e.end)
+			if e.body == marker {
+				r.group = readMarker(raw)
+				continue
+			}
+			r.raw, r.body = raw, body
+			if !yield(r) {
+				return
+			}
+		}
+		if pos > 0 {
+			return
+		}
 		for rest := c.data; len(rest) > 0; {
 			size := msgp.Skip(rest)
 			raw := rest[:size:size]

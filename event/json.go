@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -31,6 +32,9 @@ func AppendJSON(dst []byte, v Value, s JSONStyle) []byte {
 // appendJSON writes the first value of v and returns what follows it. Malformed bytes are written as null
 // and end the walk.
 func appendJSON(dst, v []byte, s JSONStyle) (out, rest []byte) {
+	if len(v) > 0 && v[0] <= 0x7f { // fast path: small number
+		return appendSmall(dst, v[0]), v[1:]
+	}
 	switch msgp.TypeOf(v) {
 	case msgp.Str, msgp.Bin:
 		text, rest, ok := cutText(v)
@@ -51,6 +55,17 @@ func appendJSON(dst, v []byte, s JSONStyle) (out, rest []byte) {
 		}
 	}
 	return append(dst, "null"...), nil
+}
+
+// appendSmall appends a number from 0 to 127.
+func appendSmall(dst []byte, n byte) []byte {
+	switch {
+	case n < 10:
+		return append(dst, '0'+n)
+	case n < 100:
+		return append(dst, '0'+n/10, '0'+n%10)
+	}
+	return append(dst, '1', '0'+n/10%10, '0'+n%10)
 }
 
 // cutText splits a str or bin off v.
@@ -277,17 +292,19 @@ const (
 	highs = 0x8080808080808080
 )
 
-// plainPrefix returns how many bytes of text stand for themselves in a JSON string: ASCII but for
-// controls, DEL, the quote and the backslash.
+// escapeMask has the high bit of the first byte in w set that does not stand for itself in a JSON string:
+// all but ASCII without controls, DEL, the quote and the backslash. Bits above it may be wrong, since
+// borrows only go up.
+func escapeMask(w uint64) uint64 {
+	quote, slash, del := w^ones*'"', w^ones*'\\', w^ones*0x7f
+	return (w | (w - ones*0x20) | (quote - ones) | (slash - ones) | (del - ones)) & highs
+}
+
+// plainPrefix returns how many bytes of text stand for themselves in a JSON string.
 func plainPrefix[T ~string | ~[]byte](text T) int {
 	i := 0
 	for ; i+8 <= len(text); i += 8 {
-		w := le64(text, i)
-		quote, slash, del := w^ones*'"', w^ones*'\\', w^ones*0x7f
-		// A byte's high bit is set in m when the byte is special. Borrows can only add bits above a
-		// true one, so the lowest is right.
-		m := (w | (w - ones*0x20) | (quote - ones) | (slash - ones) | (del - ones)) & highs
-		if m != 0 {
+		if m := escapeMask(le64(text, i)); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 	}
@@ -313,11 +330,49 @@ var plain = func() (t [256]bool) {
 
 // AppendJSONString appends text in quotes, escaped as [AppendJSON] does.
 func AppendJSONString[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []byte {
-	dst = append(dst, '"')
+	if cap(dst)-len(dst) < len(text)+16 {
+		dst = slices.Grow(dst, len(text)+16)
+	}
+	// Plain text is copied while it is looked at, a word at a time: fast path.
+	at, n := len(dst)+1, len(text)
+	out := dst[at : at+n+8]
+	dst = dst[:at]
+	dst[at-1] = '"'
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		w := le64(text, i)
+		binary.LittleEndian.PutUint64(out[i:], w)
+		if m := escapeMask(w); m != 0 {
+			i += bits.TrailingZeros64(m) >> 3
+			return appendEscaped(dst[:at+i], text[i:], s)
+		}
+	}
+	switch {
+	case i == n:
+	case n >= 8: // the last word overlaps the one before it
+		w := le64(text, n-8)
+		binary.LittleEndian.PutUint64(out[n-8:], w)
+		if m := escapeMask(w); m != 0 {
+			i = n - 8 + bits.TrailingZeros64(m)>>3
+			return appendEscaped(dst[:at+i], text[i:], s)
+		}
+	default:
+		for ; i < n; i++ {
+			c := text[i]
+			if !plain[c] {
+				return appendEscaped(dst[:at+i], text[i:], s)
+			}
+			out[i] = c
+		}
+	}
+	out[n] = '"'
+	return dst[:at+n+1]
+}
+
+// appendEscaped appends the rest of a text from the first byte on that does not stand for itself, and the
+// closing quote.
+func appendEscaped[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []byte {
 	for len(text) > 0 {
-		n := plainPrefix(text)
-		dst = append(dst, text[:n]...)
-		text = text[n:]
 		for len(text) > 0 && !plain[text[0]] {
 			if c := text[0]; c < utf8.RuneSelf {
 				dst = appendEscape(dst, c)
@@ -343,6 +398,9 @@ func AppendJSONString[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []by
 			}
 			text = text[size:]
 		}
+		n := plainPrefix(text)
+		dst = append(dst, text[:n]...)
+		text = text[n:]
 	}
 	return append(dst, '"')
 }

@@ -46,3 +46,39 @@ func kept(b []byte) []byte {
 	}
 	return b
 }
+
+// Chunks on their way to being full live in memory that is used again as well, all of one size.
+const (
+	smallChunk = 64 << 10
+	wholeChunk = 2_560_000 // a full chunk of Fluent Bit's, and one more batch
+)
+
+type chunkMemory struct {
+	data  []byte
+	index []entry
+}
+
+var chunkMemories = sync.Pool{New: func() any { return &chunkMemory{data: make([]byte, 0, wholeChunk)} }}
+
+// appendData appends a batch's bytes to those of its chunk.
+func (c *Chunk) appendData(more []byte) {
+	need := len(c.data) + len(more)
+	if c.mem == nil && need > smallChunk && need <= wholeChunk {
+		c.mem = chunkMemories.Get().(*chunkMemory)
+		c.data = append(c.mem.data[:0], c.data...)
+		c.index = append(c.mem.index[:0], c.index...)
+	}
+	c.data = append(c.data, more...)
+}
+
+// Release gives the chunk's memory to chunks to come, once nobody reads it any more.
+func (c *Chunk) Release() {
+	if m := c.mem; m != nil {
+		if cap(c.data) == wholeChunk {
+			m.data = c.data
+		}
+		m.index = c.index
+		chunkMemories.Put(m)
+	}
+	c.data, c.index, c.n, c.mem = nil, nil, 0, nil
+}

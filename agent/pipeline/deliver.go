@@ -292,7 +292,7 @@ func (s *stored) finish(how event.Outcome) {
 	if !last {
 		return
 	}
-	defer freeChunk(s.chunk.Bytes())
+	defer s.chunk.Release()
 	if s.undone.Load() {
 		return
 	}

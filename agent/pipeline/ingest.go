@@ -39,8 +39,7 @@ type openKey struct {
 
 // filling is a chunk that still grows.
 type filling struct {
-	data   []byte
-	n      int
+	chunk  *event.Chunk
 	holds  []event.Hold
 	routes []*output
 }
@@ -189,48 +188,21 @@ func (in *input) store(b *event.Batch, routes []*output) {
 	in.mu.Lock()
 	f := in.open[key]
 	if f == nil {
-		f = &filling{routes: routes}
+		f = &filling{chunk: event.NewChunk(in.p.ids.Add(1), b.Tag, b.Kind, nil, 0), routes: routes}
 		in.open[key] = f
 	}
-	f.data = appendChunk(f.data, b.Bytes())
-	f.n += b.Len()
+	f.chunk.Append(b)
 	if h := b.Own(); h.Watched() {
 		f.holds = append(f.holds, h)
 	}
-	full := len(f.data) > chunkLimit || b.Kind != event.Logs
+	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs
 	if full {
 		delete(in.open, key)
 	}
 	in.mu.Unlock()
 	b.Release()
 	if full {
-		in.send(key, f)
-	}
-}
-
-// Chunks that are on their way to being full live in memory that is used again: touching fresh memory
-// costs more than copying records into it.
-const (
-	smallChunk = 64 << 10
-	wholeChunk = chunkLimit + 512<<10
-)
-
-var chunkMemory = sync.Pool{New: func() any { b := make([]byte, 0, wholeChunk); return &b }}
-
-// appendChunk appends a batch's bytes to those of its chunk.
-func appendChunk(data, more []byte) []byte {
-	need := len(data) + len(more)
-	if need > smallChunk && need <= wholeChunk && cap(data) < wholeChunk {
-		whole := *chunkMemory.Get().(*[]byte)
-		return append(append(whole[:0], data...), more...)
-	}
-	return append(data, more...)
-}
-
-// freeChunk takes back the memory of a chunk that every route is done with.
-func freeChunk(data []byte) {
-	if cap(data) == wholeChunk {
-		chunkMemory.Put(&data)
+		in.send(f)
 	}
 }
 
@@ -240,17 +212,17 @@ func (in *input) flush() {
 	open := in.open
 	in.open = map[openKey]*filling{}
 	in.mu.Unlock()
-	for key, f := range open {
-		in.send(key, f)
+	for _, f := range open {
+		in.send(f)
 	}
 }
 
-func (in *input) send(key openKey, f *filling) {
+func (in *input) send(f *filling) {
 	s := &stored{
-		chunk: event.NewChunk(in.p.ids.Add(1), key.tag, key.kind, f.data, f.n),
+		chunk: f.chunk,
 		in:    in,
 		holds: f.holds,
-		size:  int64(len(f.data)),
+		size:  int64(len(f.chunk.Bytes())),
 	}
 	s.left.Store(int32(len(f.routes)))
 	in.gate.mu.Lock()

@@ -178,7 +178,9 @@ func appendDecoded(dst []byte, k backend, text []byte) (out []byte, isMap, ok bo
 // AppendObject appends the JSON object that text holds to dst as a map. Plain words behind the object do
 // not matter, but a second JSON value makes it no object.
 func AppendObject(dst, text []byte) (out []byte, ok bool) {
-	text = bytes.TrimLeft(text, " \t\r\n")
+	if len(text) > 0 && text[0] != '{' {
+		text = bytes.TrimLeft(text, " \t\r\n")
+	}
 	if len(text) == 0 || text[0] != '{' {
 		return dst, false
 	}
@@ -186,8 +188,11 @@ func AppendObject(dst, text []byte) (out []byte, ok bool) {
 	if err != nil {
 		return dst, false
 	}
+	if used == len(text) { // fast path
+		return out, true
+	}
 	rest := bytes.TrimSpace(text[used:])
-	if len(rest) == 0 { // fast path
+	if len(rest) == 0 {
 		return out, true
 	}
 	if rest[0] == '{' || rest[0] == '[' {

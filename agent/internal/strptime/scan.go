@@ -35,6 +35,9 @@ func (l *Layout) scan(f *fields, s []byte) bool {
 			var n int
 			if n, next, ok = number(s, i, o.lo, o.hi); ok {
 				f.set(o.code, n)
+				if o.code == opSecond && next == i+2 {
+					f.secAt = i
+				}
 			}
 		}
 		if !ok {

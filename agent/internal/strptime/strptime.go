@@ -5,7 +5,6 @@
 package strptime
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -35,6 +34,7 @@ type fields struct {
 	offset                                 int // seconds east
 	epoch                                  int64
 	nsec                                   uint32
+	secAt                                  int // the two digits of %S
 	fracAt, fracEnd                        int // the digits of %L
 	has                                    seen
 }
@@ -70,7 +70,7 @@ func (l *Layout) Parse(text []byte, c *Cache) (t event.Time, ok bool) {
 			return t, true
 		}
 	}
-	f := fields{fracAt: -1}
+	f := fields{secAt: -1, fracAt: -1}
 	whole := l.scan(&f, text)
 	if !whole && !l.Partial {
 		return event.Time{}, false
@@ -206,28 +206,39 @@ func daysUntil(y, m, d int) int64 {
 type Cache struct {
 	text            [64]byte
 	n               int
-	fracAt, fracEnd int
+	secAt           int // the seconds' two digits, or -1
+	fracAt, fracEnd int // the fraction's digits, or -1
 	sec             int64
 	nsec            uint32
 	today           int64
 }
 
-// lookup answers when text differs from the last one in nothing but the digits of the fraction.
+// lookup answers when text differs from the last one in nothing but the digits of the seconds and of the
+// fraction.
 func (c *Cache) lookup(text []byte, today int64) (event.Time, bool) {
-	if c.n == 0 || c.today != today {
+	if c.n == 0 || c.today != today || len(text) <= c.fracAt {
 		return event.Time{}, false
 	}
-	if c.fracAt < 0 {
-		return event.Time{Sec: c.sec, Nsec: c.nsec}, bytes.Equal(text, c.text[:c.n])
+	sec, from := c.sec, 0 // from: what stands before it is as in the last text
+	if at := c.secAt; at >= 0 && len(text) >= at+2 {
+		tens, ones := text[at]-'0', text[at+1]-'0'
+		if tens > 5 || ones > 9 || string(text[:at]) != string(c.text[:at]) {
+			return event.Time{}, false
+		}
+		from = at + 2
+		sec += int64(tens)*10 + int64(ones) - int64(c.text[at]-'0')*10 - int64(c.text[at+1]-'0')
 	}
-	if len(text) <= c.fracAt || !bytes.Equal(text[:c.fracAt], c.text[:c.fracAt]) {
+	if c.fracAt < 0 {
+		return event.Time{Sec: sec, Nsec: c.nsec}, string(text[from:]) == string(c.text[from:c.n])
+	}
+	if string(text[from:c.fracAt]) != string(c.text[from:c.fracAt]) {
 		return event.Time{}, false
 	}
 	nsec, end, ok := fraction(text, c.fracAt)
-	if !ok || !bytes.Equal(text[end:], c.text[c.fracEnd:c.n]) {
+	if !ok || string(text[end:]) != string(c.text[c.fracEnd:c.n]) {
 		return event.Time{}, false
 	}
-	return event.Time{Sec: c.sec, Nsec: nsec}, true
+	return event.Time{Sec: sec, Nsec: nsec}, true
 }
 
 func (c *Cache) store(text []byte, f *fields, t event.Time, today int64) {
@@ -235,6 +246,9 @@ func (c *Cache) store(text []byte, f *fields, t event.Time, today int64) {
 		return
 	}
 	c.n = copy(c.text[:], text)
-	c.fracAt, c.fracEnd = f.fracAt, f.fracEnd
+	c.secAt, c.fracAt, c.fracEnd = f.secAt, f.fracAt, f.fracEnd
+	if f.sec > 59 || f.has&hasEpoch != 0 || f.fracAt >= 0 && f.fracAt < f.secAt {
+		c.secAt = -1
+	}
 	c.sec, c.nsec, c.today = t.Sec, t.Nsec, today
 }

@@ -26,6 +26,7 @@ type output struct {
 	now   func() time.Time
 
 	mu      sync.Mutex
+	free    [][]byte             // buffers of earlier flushes
 	inUse   map[string]time.Time // files with a variable name: when something last went there
 	columns map[string][]string  // the header in force at the end of a csv file
 }
@@ -35,7 +36,11 @@ type output struct {
 func (o *output) Flush(_ context.Context, c *event.Chunk) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.target.fixed() && o.format == formatMsgPack {
+		return o.write([]*part{{path: o.target.render(c.Tag, nil), buf: c.Bytes()}})
+	}
 	parts, err := o.split(c)
+	defer o.keep(parts)
 	if err != nil {
 		return err
 	}
@@ -53,9 +58,6 @@ type part struct {
 
 // split formats the records of a chunk, each for its file.
 func (o *output) split(c *event.Chunk) ([]*part, error) {
-	if o.target.fixed() && o.format == formatMsgPack {
-		return []*part{{path: o.target.render(c.Tag, nil), buf: c.Bytes()}}, nil
-	}
 	var parts []*part
 	var current *part
 	byPath := map[string]*part{}
@@ -64,7 +66,7 @@ func (o *output) split(c *event.Chunk) ([]*part, error) {
 		if current == nil || !o.target.fixed() {
 			path, keep, err := o.route(c.Tag, r)
 			if err != nil {
-				return nil, err
+				return parts, err
 			}
 			if !keep {
 				dropped++

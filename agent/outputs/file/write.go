@@ -16,6 +16,9 @@ const idle = time.Hour
 // newPart begins what goes into a file; for csv it learns which header is in force there.
 func (o *output) newPart(path string) *part {
 	p := &part{path: path}
+	if n := len(o.free); n > 0 {
+		p.buf, o.free = o.free[n-1], o.free[:n-1]
+	}
 	if o.format != formatCSV || !o.header {
 		return p
 	}
@@ -51,6 +54,18 @@ func (o *output) readHeader(path string) []string {
 type written struct {
 	path          string
 	before, after int64
+}
+
+// keptBuffer is the largest buffer that is kept for the next flush: a chunk as JSON has about its size.
+const keptBuffer = 8 << 20
+
+// keep has the buffers of parts used again.
+func (o *output) keep(parts []*part) {
+	for _, p := range parts {
+		if len(o.free) < 4 && cap(p.buf) <= keptBuffer {
+			o.free = append(o.free, p.buf[:0])
+		}
+	}
 }
 
 func (o *output) write(parts []*part) error {
