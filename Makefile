@@ -3,6 +3,7 @@
 # make test     all tests of all modules
 # make lint     formatting, go vet, golangci-lint
 # make bench    all benchmarks, once
+# make bench-agents  whole pipelines of bin/fluent-bit, and of PEER=/path/to/another/fluent-bit beside it
 # make fuzz     every fuzz target for a short time (FUZZTIME=1m for longer)
 
 GO ?= go
@@ -16,7 +17,7 @@ racy = $(sort $(dir $(shell cd $(1) && grep -rlE --include='*.go' --exclude='*_t
 PLUGINS := $(patsubst examples/%/,bin/%.so,$(wildcard examples/out_*/ examples/in_*/ examples/filter_*/))
 COMMIT := $(shell git describe --always --dirty 2>/dev/null)
 
-.PHONY: all build plugins demo test race lint bench fuzz clean
+.PHONY: all build plugins demo test race lint bench bench-agents fuzz clean
 
 all: build plugins
 
@@ -55,6 +56,9 @@ bin/golangci-lint: tools/go.mod
 bench:
 	@for m in $(MODULES); do (cd $$m && $(GO) test -run '^$$' -bench . -benchmem ./...) || exit 1; done
 	cd agent/testdata/upstream && GOWORK=off $(GO) test -run MuchFaster -count=1 -v .
+
+bench-agents: build
+	cd agent && $(GO) run ./bench $(if $(PEER),-peer $(abspath $(PEER))) $(BENCHFLAGS) $(CURDIR)/bin/fluent-bit
 
 fuzz:
 	@for m in $(MODULES); do (cd $$m && \

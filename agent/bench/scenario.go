@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// scenario is one pipeline over one kind of data.
+type scenario struct {
+	name   string
+	data   string                         // the file, or the folder, below the working folder
+	line   func(dst []byte, i int) []byte // makes line i
+	files  int                            // more than one: data is a folder with so many files
+	input  []string                       // properties of the input
+	middle []string                       // arguments between input and output
+	output []string                       // arguments of the output; OUT and SO are replaced
+	// delivered tells how many records arrived; nil when nobody counts.
+	delivered func(out string) (int, error)
+}
+
+var (
+	toNull  = []string{"-o", "null", "-m", "*"}
+	toFile  = []string{"-o", "file", "-m", "*", "-p", "path=OUT", "-p", "file=out.txt", "-p", "format=plain"}
+	toCount = []string{"-e", "SO", "-o", "count", "-m", "*", "-p", "path=OUT/count"}
+)
+
+func parser(name string) []string { return []string{"parser=" + name} }
+
+var scenarios = []scenario{
+	{name: "tail-null", data: "json", line: jsonLine, output: toNull},
+	{name: "tail-json-null", data: "json", line: jsonLine, input: parser("json"), output: toNull},
+	{name: "tail-json-file", data: "json", line: jsonLine, input: parser("json"), output: toFile, delivered: countLines},
+	{name: "tail-apache2-null", data: "apache", line: apacheLine, input: parser("apache2"), output: toNull},
+	{name: "tail-cri-null", data: "cri", line: criLine, input: []string{"multiline.parser=cri"}, output: toNull},
+	{name: "tail-json-plugin", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount},
+	{name: "tail-1000-files", data: "many", line: jsonLine, files: 1000, input: parser("json"), output: toNull},
+}
+
+// parsers is what both agents are given as their parsers file.
+const parsers = `[PARSER]
+    Name        json
+    Format      json
+    Time_Key    time
+    Time_Format %Y-%m-%dT%H:%M:%S.%L%z
+[PARSER]
+    Name        apache2
+    Format      regex
+    Regex       ^(?<host>[^ ]*) [^ ]* (?<user>[^ ]*) \[(?<time>[^\]]*)\] "(?<method>\S+)(?: +(?<path>[^ ]*) +\S*)?" (?<code>[^ ]*) (?<size>[^ ]*)(?: "(?<referer>[^\"]*)" "(?<agent>.*)")?$
+    Time_Key    time
+    Time_Format %d/%b/%Y:%H:%M:%S %z
+`
+
+// size is how much data there is.
+type size struct {
+	bytes   int64
+	records int
+}
+
+func (s size) megabytes() float64 { return float64(s.bytes) / 1e6 }
+
+// sizes remembers data that is there already.
+var sizes = map[string]size{}
+
+// generate writes the data, unless an earlier scenario did.
+func (s *scenario) generate(path string, mb int) (size, error) {
+	if done, ok := sizes[path]; ok {
+		return done, nil
+	}
+	files := max(1, s.files)
+	if s.files > 1 {
+		if err := os.Mkdir(path, 0o755); err != nil {
+			return size{}, err
+		}
+	}
+	var total size
+	for i := range files {
+		name := path
+		if s.files > 1 {
+			name = filepath.Join(path, fmt.Sprintf("%04d.log", i))
+		}
+		if err := s.write(name, int64(mb)*1e6/int64(files), &total); err != nil {
+			return size{}, err
+		}
+	}
+	sizes[path] = total
+	return total, nil
+}
+
+// write makes one file of at least n bytes. What its last line begins is ended: a multiple of 20 lines.
+func (s *scenario) write(name string, n int64, total *size) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 64<<10)
+	for done := int64(0); done < n || total.records%20 != 0; {
+		line := s.line(w.AvailableBuffer(), total.records)
+		w.Write(line)
+		done += int64(len(line))
+		total.bytes += int64(len(line))
+		total.records++
+	}
+	return w.Flush()
+}
+
+// args are the command line of one run.
+func (s *scenario) args(in, out, parsers, so string) []string {
+	if s.files > 1 {
+		in = filepath.Join(in, "*.log")
+	}
+	args := []string{"-q", "-R", parsers, "-f", "0.2"}
+	replace := strings.NewReplacer("OUT", out, "SO", so)
+	if s.output[0] == "-e" {
+		args = append(args, "-e", replace.Replace(s.output[1]))
+	}
+	args = append(args, "-i", "tail", "-p", "path="+in, "-p", "read_from_head=on", "-p", "exit_on_eof=on")
+	for _, p := range s.input {
+		args = append(args, "-p", p)
+	}
+	args = append(args, s.middle...)
+	rest := s.output
+	if rest[0] == "-e" {
+		rest = rest[2:]
+	}
+	for _, a := range rest {
+		args = append(args, replace.Replace(a))
+	}
+	return args
+}
+
+func countLines(out string) (int, error) {
+	f, err := os.Open(filepath.Join(out, "out.txt"))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	n, buf := 0, make([]byte, 64<<10)
+	for {
+		got, err := f.Read(buf)
+		n += bytes.Count(buf[:got], []byte{'\n'})
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+func readCount(out string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(out, "count"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
+}
+
+// buildPlugin compiles the counting plugin with our SDK, or with the one that the world uses.
+func buildPlugin(work string, theirs bool) (string, error) {
+	modfile, so := "ours.mod", filepath.Join(work, "ours.so")
+	if theirs {
+		modfile, so = "go.mod", filepath.Join(work, "theirs.so")
+	}
+	if _, err := os.Stat(so); err == nil {
+		return so, nil
+	}
+	cmd := exec.Command("go", "build", "-modfile", modfile, "-buildmode=c-shared", "-o", so, "./out_count")
+	cmd.Dir = filepath.Join("testdata", "upstream")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s in %s: %w\n%s", cmd, cmd.Dir, err, out)
+	}
+	return so, nil
+}
