@@ -155,6 +155,11 @@ func (m *Module) wakeLocked() {
 // spawn starts a worker and loads the file.
 func (m *Module) spawn(ctx context.Context) (*process, error) {
 	var env []string
+	if os.Getenv("GOGC") == "" {
+		// A chunk is as large as the heap at which Go would collect first: with its default a worker spends
+		// a third of its time on that. This costs some 10 MB under load and nothing at rest.
+		env = append(env, "GOGC=400")
+	}
 	m.mu.Lock()
 	if m.memoryLimit > 0 {
 		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", m.memoryLimit))
