@@ -23,6 +23,40 @@ func NewChunk(id uint64, tag string, kind Kinds, data []byte, n int) *Chunk {
 	return &Chunk{ID: id, Tag: tag, Kind: max(kind, Logs), data: data, n: n}
 }
 
+// View makes a chunk of bytes that come from outside and stay where they are: they must not change until
+// Release. Everything is checked here, once, as [Parse] does: what is no record is reported by a
+// [*BadRecords], and the chunk ends before it.
+func View(id uint64, tag string, kind Kinds, data []byte) (*Chunk, error) {
+	c := NewChunk(id, tag, kind, data, 1)
+	if c.Kind != Logs {
+		return c, nil
+	}
+	c.n = 0
+	c.mem = viewMemories.Get().(*chunkMemory)
+	c.index = c.mem.index[:0]
+	for pos := 0; pos < len(data); {
+		size, err := msgp.Check(data[pos:])
+		var body int
+		var isMarker bool
+		if err == nil {
+			body, isMarker, err = layout(data[pos : pos+size])
+		}
+		if err != nil {
+			c.data = data[:pos]
+			return c, &BadRecords{Count: 1, Bytes: len(data) - pos, Offset: pos, First: err}
+		}
+		e := entry{end: uint32(pos + size), body: uint32(pos + body)}
+		if isMarker {
+			e.body = marker
+		} else {
+			c.n++
+		}
+		c.index = append(c.index, e)
+		pos += size
+	}
+	return c, nil
+}
+
 // Append adds the records of b, which must be of the same kind, as long as the chunk is not shared. They
 // are copied.
 func (c *Chunk) Append(b *Batch) {

@@ -58,7 +58,10 @@ type chunkMemory struct {
 	index []entry
 }
 
-var chunkMemories = sync.Pool{New: func() any { return &chunkMemory{data: make([]byte, 0, wholeChunk)} }}
+var (
+	chunkMemories = sync.Pool{New: func() any { return &chunkMemory{data: make([]byte, 0, wholeChunk)} }}
+	viewMemories  = sync.Pool{New: func() any { return new(chunkMemory) }} // without bytes of their own
+)
 
 // appendData appends a batch's bytes to those of its chunk.
 func (c *Chunk) appendData(more []byte) {
@@ -74,11 +77,13 @@ func (c *Chunk) appendData(more []byte) {
 // Release gives the chunk's memory to chunks to come, once nobody reads it any more.
 func (c *Chunk) Release() {
 	if m := c.mem; m != nil {
-		if cap(c.data) == wholeChunk {
-			m.data = c.data
-		}
 		m.index = c.index
-		chunkMemories.Put(m)
+		if m.data == nil {
+			viewMemories.Put(m)
+		} else if cap(c.data) == wholeChunk { // otherwise it was outgrown
+			m.data = c.data
+			chunkMemories.Put(m)
+		}
 	}
 	c.data, c.index, c.n, c.mem = nil, nil, 0, nil
 }

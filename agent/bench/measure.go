@@ -45,7 +45,7 @@ func (s *scenario) measure(work, in string, a *agent) (u usage, err error) {
 	}
 	var so string
 	if s.output[0] == "-e" {
-		if so, err = buildPlugin(work, a.theirs); err != nil {
+		if so, err = s.buildPlugin(work, a.theirs); err != nil {
 			return u, err
 		}
 	}

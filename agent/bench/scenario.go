@@ -21,6 +21,7 @@ type scenario struct {
 	input  []string                       // properties of the input
 	middle []string                       // arguments between input and output
 	output []string                       // arguments of the output; OUT and SO are replaced
+	typed  bool                           // SO is written with package plugin, also for the other agent
 	// delivered tells how many records arrived; nil when nobody counts.
 	delivered func(out string) (int, error)
 }
@@ -40,6 +41,7 @@ var scenarios = []scenario{
 	{name: "tail-apache2-null", data: "apache", line: apacheLine, input: parser("apache2"), output: toNull},
 	{name: "tail-cri-null", data: "cri", line: criLine, input: []string{"multiline.parser=cri"}, output: toNull},
 	{name: "tail-json-plugin", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount},
+	{name: "tail-json-typed", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount, typed: true},
 	{name: "tail-1000-files", data: "many", line: jsonLine, files: 1000, input: parser("json"), output: toNull},
 }
 
@@ -163,18 +165,28 @@ func readCount(out string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(b)))
 }
 
-// buildPlugin compiles the counting plugin with our SDK, or with the one that the world uses.
-func buildPlugin(work string, theirs bool) (string, error) {
-	modfile, so := "ours.mod", filepath.Join(work, "ours.so")
-	if theirs {
-		modfile, so = "go.mod", filepath.Join(work, "theirs.so")
+// buildPlugin compiles the counting plugin: written with package plugin, or with the classic API and then
+// with our SDK or the one that the world uses.
+func (s *scenario) buildPlugin(work string, theirs bool) (string, error) {
+	cmd, so := exec.Command("go", "build", "-buildmode=c-shared"), filepath.Join(work, "ours.so")
+	switch {
+	case s.typed:
+		so = filepath.Join(work, "typed.so")
+		cmd.Args = append(cmd.Args, "-o", so, "./bench/testdata/out_typed")
+	case theirs:
+		so = filepath.Join(work, "theirs.so")
+		cmd.Args = append(cmd.Args, "-modfile", "go.mod", "-o", so, "./out_count")
+	default:
+		cmd.Args = append(cmd.Args, "-modfile", "ours.mod", "-o", so, "./out_count")
 	}
 	if _, err := os.Stat(so); err == nil {
 		return so, nil
 	}
-	cmd := exec.Command("go", "build", "-modfile", modfile, "-buildmode=c-shared", "-o", so, "./out_count")
-	cmd.Dir = filepath.Join("testdata", "upstream")
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=1")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if !s.typed {
+		cmd.Dir = filepath.Join("testdata", "upstream")
+		cmd.Env = append(cmd.Env, "GOWORK=off")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s in %s: %w\n%s", cmd, cmd.Dir, err, out)
 	}

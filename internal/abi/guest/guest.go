@@ -39,6 +39,13 @@ struct property {
 
 typedef const char *(*get_property)(const char *key, void *instance);
 
+typedef void (*log_print)(int level, const char *file, int line, const char *fmt, ...);
+
+static void call_log_print(void *f, int level, const char *line)
+{
+	((log_print) f)(level, NULL, 0, "%s", line);
+}
+
 static const char *call_get_property(void *f, const char *key, void *instance)
 {
 	return ((get_property) f)(key, instance);
@@ -66,6 +73,9 @@ const (
 	InputProperty  = 1
 	CustomProperty = 7
 )
+
+// logPrint is where the host's table keeps its logging function.
+const logPrint = 4
 
 // Def is the definition of a plugin, filled by [Register].
 type Def struct {
@@ -216,4 +226,37 @@ func ConfigKey(instance unsafe.Pointer, getter int, key string) string {
 		return ""
 	}
 	return C.GoString(v)
+}
+
+// Logger is the host's log, as one instance reaches it. It may be used after Init, from any goroutine.
+type Logger struct{ print unsafe.Pointer }
+
+// LoggerOf returns the log of the host that made instance.
+func LoggerOf(instance unsafe.Pointer) Logger {
+	p := (*Instance)(instance)
+	if p == nil || p.api == nil {
+		return Logger{}
+	}
+	return Logger{p.api[logPrint]}
+}
+
+// Print writes a line at one of Fluent Bit's levels, 1 for errors to 5 for traces. Without a host that logs
+// it does nothing, and reports so.
+func (l Logger) Print(level int, line string) bool {
+	if l.print == nil {
+		return false
+	}
+	c := C.CString(line)
+	defer C.free(unsafe.Pointer(c))
+	C.call_log_print(l.print, C.int(level), c)
+	return true
+}
+
+// Name returns the plugin's name as the host has it, "" when it gives none.
+func Name(instance unsafe.Pointer) string {
+	p := (*Instance)(instance)
+	if p == nil || p.name == nil {
+		return ""
+	}
+	return C.GoString(p.name)
 }
