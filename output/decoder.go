@@ -14,7 +14,7 @@ type FLBDecoder struct {
 	pos   int
 	bad   []int8 // codes of events that were passed over, still to be reported
 	group int    // one more than where the marker of the open group stands, 0 without one
-	deep  bool   // the value being decoded nests too deep
+	fault fault  // of the value being decoded
 	keys  keys
 	boxes boxes
 }
@@ -95,34 +95,37 @@ func (dec *FLBDecoder) Group() (metadata, attributes map[interface{}]interface{}
 
 func (dec *FLBDecoder) next(withMetadata bool) (ret int, ts any, metadata, rec map[any]any) {
 	for dec != nil && dec.pos < len(dec.data) {
-		size := msgp.Skip(dec.data[dec.pos:])
-		if size < 0 {
-			dec.data = dec.data[:dec.pos] // no telling where another event begins
-			break
-		}
 		at := dec.pos
-		dec.pos += size
-
 		ev, code := dec.event(at)
-		if code == codeOK && ev.marker != 0 {
-			dec.group = 0
-			if ev.marker == groupStart {
-				dec.group = at + 1
+		if code == codeOK && ev.marker == 0 {
+			dec.fault = sound
+			v, end := dec.value(ev.body, 0)
+			if dec.fault == sound { // fast path
+				dec.pos = end
+				if withMetadata && ev.meta > 0 {
+					metadata = dec.record(ev.meta)
+				}
 			}
-			continue
-		}
-		if code == codeOK {
-			dec.deep = false
-			rec, ts = dec.record(ev.body), dec.time(ev)
-			if withMetadata && ev.meta > 0 && !dec.deep {
-				metadata = dec.record(ev.meta)
-			}
-			if !dec.deep {
-				return 0, ts, metadata, rec
+			if dec.fault == sound {
+				rec, _ = v.(map[any]any)
+				return 0, dec.time(ev), metadata, rec
 			}
 			code, metadata = codeBody, nil
 		}
-		dec.bad = append(dec.bad, int8(code))
+		size := msgp.Skip(dec.data[at:])
+		if size < 0 {
+			dec.data = dec.data[:at] // no telling where another event begins
+			break
+		}
+		dec.pos = at + size
+		switch {
+		case code != codeOK:
+			dec.bad = append(dec.bad, int8(code))
+		case ev.marker == groupStart:
+			dec.group = at + 1
+		default:
+			dec.group = 0
+		}
 	}
 	if dec != nil && len(dec.bad) > 0 {
 		code := dec.bad[0]
@@ -147,7 +150,7 @@ const (
 	groupEnd   = -2
 )
 
-// event takes the event at a position apart; the bytes there are whole MessagePack. The forms are
+// event takes the event at a position apart; the bytes there may be anything. The forms are
 //
 //	[[time, metadata], record]    since Fluent Bit 2.1
 //	[time, record]                before
@@ -165,7 +168,11 @@ func (dec *FLBDecoder) event(at int) (ev event, code int) {
 		return ev, codePair
 	}
 	ev.time = len(b) - len(rest)
-	ev.body = ev.time + msgp.Skip(rest)
+	head := msgp.Skip(rest)
+	if head < 0 {
+		return ev, codePair
+	}
+	ev.body = ev.time + head
 	if inner, rest, ok := msgp.ArrayHeader(rest); ok {
 		if inner == 0 {
 			return ev, codeInner

@@ -9,6 +9,15 @@ import (
 // maxDepth bounds the recursion below. Deeper records are reported, not decoded.
 const maxDepth = 1000
 
+// fault is what is wrong with a value. Whoever meets one stops decoding.
+type fault uint8
+
+const (
+	sound fault = iota
+	deep        // it nests too deep
+	short       // it ends early, or is no MessagePack
+)
+
 // record decodes the map at p.
 func (dec *FLBDecoder) record(p int) map[any]any {
 	m, _ := dec.value(p, 0)
@@ -16,8 +25,11 @@ func (dec *FLBDecoder) record(p int) map[any]any {
 	return rec
 }
 
-// value decodes the value at p and returns where the next one begins. The bytes have passed msgp.Skip.
+// value decodes the value at p and returns where the next one begins.
 func (dec *FLBDecoder) value(p, depth int) (any, int) {
+	if p >= len(dec.data) {
+		return dec.fail(short)
+	}
 	c := dec.data[p]
 	switch {
 	case c <= 0x7f:
@@ -39,9 +51,17 @@ func (dec *FLBDecoder) value(p, depth int) (any, int) {
 	case 0xc3:
 		return true, p + 1
 	case 0xc4, 0xd9:
-		return dec.bytes(p+2, int(dec.data[p+1]))
+		if p+1 < len(dec.data) {
+			return dec.bytes(p+2, int(dec.data[p+1]))
+		}
 	}
 	return dec.wide(p, depth)
+}
+
+// fail has the decoding of a value end.
+func (dec *FLBDecoder) fail(f fault) (any, int) {
+	dec.fault = f
+	return nil, len(dec.data)
 }
 
 // wide decodes what is met less often.
@@ -49,33 +69,45 @@ func (dec *FLBDecoder) wide(p, depth int) (any, int) {
 	b := dec.data[p:]
 	switch msgp.TypeOf(b) {
 	case msgp.Int:
-		n, _ := msgp.ReadInt(b)
-		return dec.boxes.int(n), p + 1 + 1<<(b[0]-0xd0)
+		if n, ok := msgp.ReadInt(b); ok {
+			return dec.boxes.int(n), p + 1 + 1<<(b[0]-0xd0)
+		}
 	case msgp.Uint:
-		n, _ := msgp.ReadUint(b)
-		return dec.boxes.uint(n), p + 1 + 1<<(b[0]-0xcc)
+		if n, ok := msgp.ReadUint(b); ok {
+			return dec.boxes.uint(n), p + 1 + 1<<(b[0]-0xcc)
+		}
 	case msgp.Float32, msgp.Float64:
-		f, _ := msgp.ReadFloat(b)
-		return dec.boxes.float(f), p + 1 + 4<<(b[0]-0xca)
+		if f, ok := msgp.ReadFloat(b); ok {
+			return dec.boxes.float(f), p + 1 + 4<<(b[0]-0xca)
+		}
 	case msgp.Str:
-		s, _ := msgp.ReadStr(b)
-		return dec.bytes(p+1+1<<(b[0]-0xd9), len(s))
+		if s, ok := msgp.ReadStr(b); ok {
+			return dec.bytes(p+1+1<<(b[0]-0xd9), len(s))
+		}
 	case msgp.Bin:
-		s, _ := msgp.ReadBin(b)
-		return dec.bytes(p+1+1<<(b[0]-0xc4), len(s))
+		if s, ok := msgp.ReadBin(b); ok {
+			return dec.bytes(p+1+1<<(b[0]-0xc4), len(s))
+		}
 	case msgp.Array:
-		n, rest, _ := msgp.ArrayHeader(b)
-		return dec.array(len(dec.data)-len(rest), n, depth)
+		if n, rest, ok := msgp.ArrayHeader(b); ok {
+			return dec.array(len(dec.data)-len(rest), n, depth)
+		}
 	case msgp.Map:
-		n, rest, _ := msgp.MapHeader(b)
-		return dec.mapping(len(dec.data)-len(rest), n, depth)
+		if n, rest, ok := msgp.MapHeader(b); ok {
+			return dec.mapping(len(dec.data)-len(rest), n, depth)
+		}
 	case msgp.Ext:
-		return dec.extension(b), p + msgp.Skip(b)
+		if n := msgp.Skip(b); n > 0 {
+			return dec.extension(b), p + n
+		}
 	}
-	panic("BUG: a byte that msgp.Skip let pass is not MessagePack")
+	return dec.fail(short)
 }
 
 func (dec *FLBDecoder) bytes(p, n int) (any, int) {
+	if n > len(dec.data)-p {
+		return dec.fail(short)
+	}
 	end := p + n
 	return dec.boxes.bytes(dec.data[p:end:end]), end // no spare capacity: an append may not reach the neighbour
 }
@@ -93,13 +125,15 @@ func (dec *FLBDecoder) extension(b []byte) any {
 }
 
 func (dec *FLBDecoder) array(p, n, depth int) (any, int) {
-	if depth == maxDepth {
-		dec.deep = true
-		return nil, len(dec.data)
+	switch {
+	case depth == maxDepth:
+		return dec.fail(deep)
+	case n > len(dec.data)-p: // each takes a byte at least
+		return dec.fail(short)
 	}
 	a := make([]any, n)
 	for i := range a {
-		if a[i], p = dec.value(p, depth+1); dec.deep {
+		if a[i], p = dec.value(p, depth+1); dec.fault != sound {
 			break
 		}
 	}
@@ -107,18 +141,20 @@ func (dec *FLBDecoder) array(p, n, depth int) (any, int) {
 }
 
 func (dec *FLBDecoder) mapping(p, n, depth int) (any, int) {
-	if depth == maxDepth {
-		dec.deep = true
-		return nil, len(dec.data)
+	switch {
+	case depth == maxDepth:
+		return dec.fail(deep)
+	case n > (len(dec.data)-p)/2:
+		return dec.fail(short)
 	}
 	m := make(map[any]any, n)
 	for range n {
 		var k, v any
 		k, p = dec.key(p, depth+1)
-		if dec.deep {
+		if dec.fault != sound {
 			break
 		}
-		if v, p = dec.value(p, depth+1); dec.deep {
+		if v, p = dec.value(p, depth+1); dec.fault != sound {
 			break
 		}
 		m[k] = v
@@ -129,22 +165,31 @@ func (dec *FLBDecoder) mapping(p, n, depth int) (any, int) {
 // key decodes a map's key. Text becomes a string. What Go cannot use as a key, arrays, maps and unknown
 // extensions, becomes a string of its MessagePack: odd, but nothing is lost.
 func (dec *FLBDecoder) key(p, depth int) (any, int) {
+	if p >= len(dec.data) {
+		return dec.fail(short)
+	}
 	if c := dec.data[p]; c&0xe0 == 0xa0 { // fast path: fixstr
 		end := p + 1 + int(c&0x1f)
+		if end > len(dec.data) {
+			return dec.fail(short)
+		}
 		return dec.keys.get(dec.data[p+1 : end]), end
 	}
-	switch b := dec.data[p:]; msgp.TypeOf(b) {
+	b := dec.data[p:]
+	n := msgp.Skip(b)
+	if n < 0 {
+		return dec.fail(short)
+	}
+	switch msgp.TypeOf(b) {
 	case msgp.Str, msgp.Bin:
 		s, ok := msgp.ReadStr(b)
 		if !ok {
 			s, _ = msgp.ReadBin(b)
 		}
-		return dec.keys.get(s), p + msgp.Skip(b)
+		return dec.keys.get(s), p + n
 	case msgp.Array, msgp.Map:
-		n := msgp.Skip(b)
 		return string(b[:n]), p + n
 	case msgp.Ext:
-		n := msgp.Skip(b)
 		switch v := dec.extension(b).(type) {
 		case FLBTime, time.Time:
 			return v, p + n
