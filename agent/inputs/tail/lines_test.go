@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/inputtest"
+	"github.com/fluent/fluent-bit-go/agent/internal/parsing/parsertest"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
+	"github.com/fluent/fluent-bit-go/agent/parsers/json"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -293,5 +295,33 @@ func BenchmarkFileToBatches(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// pooling says that what is put into a pool can be had again.
+var pooling = true
+
+func TestFromLineToChunkNothingIsAllocatedPerRecord(t *testing.T) {
+	l := newLines(nil)
+	l.parser = parsertest.Must(t, json.Plugin, "Time_Key time\nTime_Format %s")
+	const lines = 5000
+	text := []byte(strings.Repeat(strings.Replace(sample, `"time":1700000000`, `"time":"1700000000"`, 1), lines))
+	records := 0
+	allocs := testing.AllocsPerRun(10, func() {
+		skipping := false
+		b := event.New("in")
+		l.append(b, piece{text: text, skipping: &skipping})
+		c := event.NewChunk(1, "in", event.Logs, nil, 0)
+		c.Append(b)
+		b.Release()
+		records = c.Len()
+		c.Release()
+	})
+	if records != lines {
+		t.Fatalf("%d records", records)
+	}
+	// What is left is the batch, the chunk, and memory that the collector took from the pools meanwhile.
+	if allocs > lines/100 && pooling {
+		t.Errorf("%v allocations for %d records", allocs, lines)
 	}
 }
