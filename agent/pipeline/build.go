@@ -22,18 +22,21 @@ type builder struct {
 	specs  plugin.Set
 	counts map[string]int
 	errs   []error
+
+	parsers string // fingerprint of all parsers
 }
 
 // Build checks the whole tree and makes a pipeline that [Pipeline.Start] can start. It opens nothing. All
 // faults are returned at once, joined.
 func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error) {
 	p := &Pipeline{
-		set: set, parsers: map[string]plugin.Parser{}, stop: make(chan int, 1),
+		books: &books{stop: make(chan int, 1)}, set: set, parsers: map[string]plugin.Parser{},
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
-	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}}
-	p.emitter = &input{p: p, settings: inputSettings{routable: true}, open: map[openKey]*filling{},
+	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
+	p.emitter = &input{settings: inputSettings{routable: true}, open: map[openKey]*filling{},
 		instance: instance{name: "emitter.0", log: logger.New(set.Sink, "input:emitter:emitter.0", logger.Options{Level: set.Level})}}
+	p.emitter.home.Store(p)
 	for _, s := range tree.Parsers {
 		b.parser(s)
 	}
@@ -78,7 +81,7 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 			}
 			return p.emitter.Emit(ctx, batch)
 		},
-		Stop:  p.Stop,
+		Stop:  func(code int) { p.Stop(code) }, // p's books may be another's by then
 		JSON:  b.set.JSON,
 		Grace: b.set.Grace,
 	}
@@ -90,7 +93,8 @@ func (b *builder) input(s config.Section) {
 		b.fail(unknown(err))
 		return
 	}
-	in := &input{p: b.p, rereads: spec.Rereads, open: map[openKey]*filling{}}
+	in := &input{rereads: spec.Rereads, open: map[openKey]*filling{}}
+	in.home.Store(b.p)
 	a := assembly[plugin.Input]{b: b, kind: "input", spec: spec, sec: s, common: &in.settings.common, opts: in.settings.options()}
 	in.plugin, in.instance, err = a.make(func() string { return in.settings.tag })
 	if err != nil {
@@ -119,7 +123,7 @@ func (b *builder) filter(s config.Section) {
 		return
 	}
 	var set filterSettings
-	f := &step{p: b.p, kinds: spec.Kinds}
+	f := &step{kinds: spec.Kinds}
 	a := assembly[plugin.Filter]{b: b, kind: "filter", spec: spec, sec: s, common: &set.common, opts: set.options()}
 	f.plugin, f.instance, err = a.make(nil)
 	if err != nil {
@@ -146,7 +150,8 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		b.fail(unknown(err))
 		return
 	}
-	o := &output{p: b.p, waiting: map[*delivery]*time.Timer{}, wake: make(chan struct{}, 1)}
+	o := &output{waiting: map[*delivery]*time.Timer{}, wake: make(chan struct{}, 1)}
+	o.home.Store(b.p)
 	set := &o.settings
 	a := assembly[plugin.Output]{b: b, kind: "output", spec: spec, sec: s, common: &set.common, opts: set.options()}
 	o.plugin, o.instance, err = a.make(nil)

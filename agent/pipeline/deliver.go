@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -15,13 +16,14 @@ import (
 // output is an output instance with its own queue: what happens to it delays no other.
 type output struct {
 	instance
-	p          *Pipeline
+	home       atomic.Pointer[Pipeline] // whose part it is; a reload may move it
 	plugin     plugin.Output
 	settings   outputSettings
 	matcher    matcher
 	processors []*step
 	workers    int
 	counters   OutputCounters
+	pending    pending
 
 	mu       sync.Mutex
 	ready    []*delivery               // in order of arrival
@@ -41,7 +43,7 @@ type delivery struct {
 
 // accept queues a chunk.
 func (o *output) accept(s *stored) {
-	o.p.pending.Add(1)
+	o.pending.Add(1)
 	o.counters.Queued.Add(uint64(s.size))
 	o.mu.Lock()
 	o.ready = append(o.ready, &delivery{stored: s})
@@ -49,6 +51,8 @@ func (o *output) accept(s *stored) {
 	o.signal()
 	o.relieve()
 }
+
+func (o *output) pipe() *Pipeline { return o.home.Load() }
 
 func (o *output) signal() {
 	select {
@@ -63,7 +67,7 @@ func (o *output) signal() {
 func (o *output) relieve() {
 	for {
 		queued := int64(o.counters.Queued.Load())
-		own, all := o.settings.totalLimit, o.p.set.MemoryBudget
+		own, all := o.settings.totalLimit, o.pipe().set.MemoryBudget
 		if (own <= 0 || queued <= own) && (all <= 0 || queued <= all) {
 			return
 		}
@@ -97,9 +101,9 @@ func (o *output) oldest() *delivery {
 	return first
 }
 
-// work delivers chunks until ctx ends. Each output runs as many of these as it has workers.
-func (o *output) work(ctx context.Context) {
-	for {
+// deliver delivers chunks until ctx ends. Each output runs as many of these as it has workers.
+func (o *output) deliver(ctx context.Context) {
+	for ctx.Err() == nil {
 		d := o.next()
 		if d == nil {
 			select {
@@ -150,8 +154,10 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 		o.counters.Errors.Add(1)
 		o.log.Error(fmt.Sprintf("chunk %d with tag '%s' (%d records) was rejected for good: %v", d.chunk.ID, d.chunk.Tag, d.chunk.Len(), err))
 		o.giveUp(d, Rejected)
-	case ctx.Err() != nil:
-		o.giveUp(d, Shutdown)
+	case ctx.Err() != nil: // cut short: whoever ends the output sees to what is left
+		o.mu.Lock()
+		o.ready = append(o.ready, d)
+		o.mu.Unlock()
 	default:
 		o.retry(d, err, failures > 0)
 	}
@@ -173,8 +179,11 @@ func (o *output) flush(ctx context.Context, d *delivery) error {
 // process makes this output's own version of a chunk, once.
 func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 	b := event.Copy(c)
+	emitter := o.pipe().emitter
+	emitter.turn.RLock()
+	defer emitter.turn.RUnlock()
 	for _, s := range o.processors {
-		s.apply(ctx, o.p.emitter, b, 0)
+		s.apply(ctx, emitter, b, 0)
 	}
 	return event.NewChunk(c.ID, c.Tag, c.Kind, b.Bytes(), b.Len())
 }
@@ -198,7 +207,7 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	o.counters.Retries.Add(1)
 	o.counters.RetriedRecords.Add(uint64(d.chunk.Len()))
 	o.mu.Lock()
-	wait := o.p.backoff(d.attempts, plugin.Poisoned(err))
+	wait := o.pipe().backoff(d.attempts, plugin.Poisoned(err))
 	if o.hurried {
 		wait = time.Second
 	}
@@ -259,7 +268,7 @@ func (o *output) abandon() {
 
 func (o *output) giveUp(d *delivery, why Reason) {
 	o.counters.DroppedRecords.Add(uint64(d.chunk.Len()))
-	o.p.lost[why].Add(uint64(d.chunk.Len()))
+	o.pipe().lost[why].Add(uint64(d.chunk.Len()))
 	if why == StorageFull {
 		o.log.Warn(fmt.Sprintf("chunk %d with tag '%s' (%d records) evicted from output queue: %d bytes wait; raise storage.total_limit_size or storage.memory_budget",
 			d.chunk.ID, d.chunk.Tag, d.chunk.Len(), o.counters.Queued.Load()))
@@ -274,7 +283,7 @@ func (o *output) giveUp(d *delivery, why Reason) {
 func (o *output) settle(d *delivery, how event.Outcome) {
 	o.counters.Queued.Add(-uint64(d.size))
 	d.finish(how)
-	o.p.pending.Done()
+	o.pending.Done()
 }
 
 // finish notes that one route is done with the chunk.

@@ -19,7 +19,7 @@ const chunkLimit = 2_048_000
 // input is an input instance with the chunks that it fills.
 type input struct {
 	instance
-	p          *Pipeline
+	home       atomic.Pointer[Pipeline] // whose part it is; a reload may move it
 	plugin     plugin.Input
 	settings   inputSettings
 	rereads    bool // the source keeps what is not read
@@ -28,9 +28,12 @@ type input struct {
 	counters   InputCounters
 	gate       gate
 
+	turn sync.RWMutex // held for reading while a batch is on its way to the chunks
 	mu   sync.Mutex
 	open map[openKey]*filling
 }
+
+func (in *input) pipe() *Pipeline { return in.home.Load() }
 
 type openKey struct {
 	tag  string
@@ -47,7 +50,6 @@ type filling struct {
 // step is one filter or processor at work.
 type step struct {
 	instance
-	p         *Pipeline
 	plugin    plugin.Filter
 	kinds     event.Kinds
 	matcher   *matcher             // nil for processors
@@ -74,9 +76,11 @@ type lapKey struct{}
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	if err := in.gate.wait(ctx, in); err != nil {
-		in.p.lost[Shutdown].Add(uint64(b.Len()))
+		in.pipe().lost[Shutdown].Add(uint64(b.Len()))
 		return err // never settled: the source will bring it again, if it can
 	}
+	in.turn.RLock()
+	defer in.turn.RUnlock()
 	in.counters.Records.Add(uint64(b.Len()))
 	in.counters.Bytes.Add(uint64(len(b.Bytes())))
 	in.process(ctx, b, 0)
@@ -94,7 +98,7 @@ func (in *input) process(ctx context.Context, b *event.Batch, from int) {
 // filter passes b through the filters and stores what is left.
 func (in *input) filter(ctx context.Context, b *event.Batch) {
 	if b.Kind == event.Logs {
-		for _, f := range in.p.filters {
+		for _, f := range in.pipe().filters {
 			if b.Len() == 0 {
 				break
 			}
@@ -113,9 +117,9 @@ func (in *input) keep(b *event.Batch) {
 		b.Release()
 		return
 	}
-	routes := in.p.routes(b.Tag)
+	routes := in.pipe().routes(b.Tag)
 	if len(routes) == 0 {
-		in.p.lose(NoRoute, b.Len(), b.Tag)
+		in.pipe().lose(NoRoute, b.Len(), b.Tag)
 		b.Settle(event.GivenUp)
 		b.Release()
 		return
@@ -188,7 +192,7 @@ func (in *input) store(b *event.Batch, routes []*output) {
 	in.mu.Lock()
 	f := in.open[key]
 	if f == nil {
-		f = &filling{chunk: event.NewChunk(in.p.ids.Add(1), b.Tag, b.Kind, nil, 0), routes: routes}
+		f = &filling{chunk: event.NewChunk(in.pipe().ids.Add(1), b.Tag, b.Kind, nil, 0), routes: routes}
 		in.open[key] = f
 	}
 	f.chunk.Append(b)
@@ -285,7 +289,7 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 		g.mu.Unlock()
 		select {
 		case <-change:
-		case <-in.p.room():
+		case <-in.pipe().room():
 		case <-ctx.Done():
 			return errPaused
 		}
@@ -296,7 +300,7 @@ func (in *input) overlimit(waiting int64) string {
 	if limit := in.settings.memBufLimit; limit > 0 && waiting >= limit {
 		return fmt.Sprintf("mem buf overlimit: %d bytes wait for an output, mem_buf_limit is %d", waiting, limit)
 	}
-	if all, limit := in.p.unclaimed.Load(), in.p.set.MemoryBudget/2; limit > 0 && all >= limit {
+	if all, limit := in.pipe().unclaimed.Load(), in.pipe().set.MemoryBudget/2; limit > 0 && all >= limit {
 		return fmt.Sprintf("memory budget: %d bytes of all inputs wait for an output, half of storage.memory_budget is %d", all, limit)
 	}
 	return ""
@@ -314,8 +318,8 @@ func (in *input) charge(n int) {
 		}
 	}
 	in.gate.mu.Unlock()
-	in.p.unclaimed.Add(int64(n))
+	in.pipe().unclaimed.Add(int64(n))
 	if n < 0 {
-		in.p.madeRoom()
+		in.pipe().madeRoom()
 	}
 }

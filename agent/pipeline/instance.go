@@ -18,6 +18,8 @@ type instance struct {
 	alias string
 	log   *slog.Logger
 	pos   option.Pos
+	print string // fingerprint of all that makes it what it is
+	life
 }
 
 // shown is the name in logs and metrics.
@@ -46,7 +48,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	own := cfg.Options()
 	var rest []option.Property
 	opts := append(append(a.opts, own...), network(&rest)...)
-	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos}
+	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, print: a.b.fingerprint(a.kind, a.sec)}
 	err := errors.Join(option.Decode(opts, a.props(), a.sec.Pos), option.CheckOnce(own, a.sec.Props))
 	if err != nil {
 		return none, inst, err

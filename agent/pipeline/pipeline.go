@@ -31,29 +31,40 @@ type Settings struct {
 	Level        slog.Level
 	// Planned tells whether a plugin is known but not built yet, for the error message.
 	Planned func(kind, name string) bool
+	// Identity tells what a plugin of that name is, beyond the name: for one from a file, what the file holds.
+	Identity func(kind, name string) string
 }
 
 // Pipeline is one built configuration.
 type Pipeline struct {
+	*books
+	group
 	set      Settings
 	log      *slog.Logger
-	inputs   []*input
-	filters  []*step
-	outputs  []*output
-	customs  []*custom
 	parsers  map[string]plugin.Parser
 	emitter  *input // what filters and outputs emit enters here
 	Warnings []*option.Error
 
-	routing   sync.Map // tag → []*output
-	routed    atomic.Int64
+	routing sync.Map // tag → []*output
+	routed  atomic.Int64
+	noRoute sync.Map // tags that were warned about
+}
+
+// group is a number of instances: all of a pipeline, or those that leave it.
+type group struct {
+	inputs  []*input
+	filters []*step
+	outputs []*output
+	customs []*custom
+}
+
+// books are what is counted across reloads.
+type books struct {
 	ids       atomic.Uint64
 	unclaimed atomic.Int64 // bytes that no output has taken yet
 	roomMu    sync.Mutex
 	roomFreed chan struct{}
-	pending   pending
 	lost      losses
-	noRoute   sync.Map // tags that were warned about
 	stop      chan int
 }
 
@@ -93,25 +104,25 @@ func (p *Pipeline) lose(why Reason, n int, tag string) {
 }
 
 // room returns a channel that is closed when memory was freed.
-func (p *Pipeline) room() <-chan struct{} {
-	p.roomMu.Lock()
-	defer p.roomMu.Unlock()
-	if p.roomFreed == nil {
-		p.roomFreed = make(chan struct{})
+func (b *books) room() <-chan struct{} {
+	b.roomMu.Lock()
+	defer b.roomMu.Unlock()
+	if b.roomFreed == nil {
+		b.roomFreed = make(chan struct{})
 	}
-	return p.roomFreed
+	return b.roomFreed
 }
 
-func (p *Pipeline) madeRoom() {
-	p.roomMu.Lock()
-	defer p.roomMu.Unlock()
-	if p.roomFreed != nil {
-		close(p.roomFreed)
-		p.roomFreed = nil
+func (b *books) madeRoom() {
+	b.roomMu.Lock()
+	defer b.roomMu.Unlock()
+	if b.roomFreed != nil {
+		close(b.roomFreed)
+		b.roomFreed = nil
 	}
 }
 
-// pending counts deliveries that are not settled.
+// pending counts the deliveries of one output that are not settled.
 type pending struct {
 	mu   sync.Mutex
 	n    int
@@ -155,9 +166,9 @@ func (c *pending) wait() <-chan struct{} {
 }
 
 // Stop asks the running pipeline to end in an orderly manner with an exit code. Only the first call counts.
-func (p *Pipeline) Stop(code int) {
+func (b *books) Stop(code int) {
 	select {
-	case p.stop <- code:
+	case b.stop <- code:
 	default:
 	}
 }

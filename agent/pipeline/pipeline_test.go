@@ -24,6 +24,7 @@ type source struct {
 	n       int
 	pause   time.Duration
 	settled *tally
+	got     *tally
 }
 
 func (s *source) Options() []option.Option {
@@ -33,6 +34,7 @@ func (s *source) Options() []option.Option {
 func (s *source) New(env plugin.Env) (plugin.Input, error) { s.env = env; return s, nil }
 
 func (s *source) Run(ctx context.Context, to plugin.Emitter) error {
+	s.got.add("runs " + s.env.Name)
 	for i := range s.n {
 		b := event.New(s.env.Tag)
 		b.Append(event.Time{Sec: 1}, nil, event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(i)))
@@ -80,10 +82,17 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 	}
 	for r := range c.Records() {
 		n, _ := r.Get("n").Int()
-		s.got.add(fmt.Sprintf("%s %d", s.env.Name, n))
-		s.got.add("records " + s.env.Name)
+		s.got.add(fmt.Sprintf("%s %d", s.name(), n))
+		s.got.add("records " + s.name())
 	}
 	return nil
+}
+
+func (s *sink) name() string {
+	if s.env.Alias != "" {
+		return s.env.Alias
+	}
+	return s.env.Name
 }
 
 type tally struct {
@@ -110,15 +119,24 @@ func (t *tally) of(key string) int {
 type rig struct {
 	p       *Pipeline
 	log     bytes.Buffer
+	logs    *logger.Sink
 	got     tally
 	settled tally
 }
 
-func build(t *testing.T, edit func(*Settings), sections ...string) (*rig, error) {
+func build(t *testing.T, edit func(*Settings), sections ...string) (r *rig, err error) {
 	t.Helper()
-	r := &rig{}
+	r = &rig{}
+	r.logs = logger.NewSink(&r.log, false)
+	r.p, err = buildIn(t, r, edit, sections...)
+	return r, err
+}
+
+// buildIn builds a pipeline whose plugins count in r.
+func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*Pipeline, error) {
+	t.Helper()
 	specs := plugin.Set{
-		Inputs:  []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled} }}},
+		Inputs:  []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
 		Outputs: []plugin.Spec[plugin.Output]{{Name: "sink", Config: func() plugin.Config[plugin.Output] { return &sink{got: &r.got} }}},
 	}
 	var tree config.Tree
@@ -136,13 +154,11 @@ func build(t *testing.T, edit func(*Settings), sections ...string) (*rig, error)
 		}
 	}
 	set := Settings{Flush: time.Second, Grace: 5 * time.Second, RetryBase: 5 * time.Second, RetryCap: 2000 * time.Second,
-		MemoryBudget: 256e6, Sink: logger.NewSink(&r.log, false)}
+		MemoryBudget: 256e6, Sink: r.logs}
 	if edit != nil {
 		edit(&set)
 	}
-	var err error
-	r.p, err = Build(&tree, specs, set)
-	return r, err
+	return Build(&tree, specs, set)
 }
 
 // runFor runs the pipeline for a while of the fake clock, shuts it down, and returns how long that took.

@@ -44,7 +44,7 @@ func (b *builder) processors(values []option.Value, of instance) (steps []*step)
 // processor builds one entry: a processor, or any filter by name.
 func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step {
 	sec := config.Section{Kind: "processor", Pos: v.Pos}
-	s := &step{p: b.p, kinds: kind}
+	s := &step{kinds: kind}
 	for _, p := range v.Map {
 		switch {
 		case p.Is("name"):

@@ -17,14 +17,20 @@ const closeTimeout = 500 * time.Millisecond
 // Start opens what the plugins need: sockets, files, workers. After a failure everything that was opened
 // is closed again.
 func (p *Pipeline) Start(ctx context.Context) error {
-	for _, part := range p.parts() {
-		s, ok := part.plugin.(plugin.Starter)
-		if !ok {
+	for i, one := range p.parts() {
+		s, ok := one.plugin.(plugin.Starter)
+		if !ok || one.begun() {
 			continue
 		}
 		if err := guard(func() error { return s.Start(ctx) }); err != nil {
-			p.close(time.Now().Add(closeTimeout))
-			return fmt.Errorf("[%s] could not start: %w", part.shown(), err)
+			var opened []part
+			for _, q := range p.parts()[:i+1] {
+				if !q.begun() {
+					opened = append(opened, q)
+				}
+			}
+			closeAll(opened, time.Now().Add(closeTimeout))
+			return fmt.Errorf("[%s] could not start: %w", one.shown(), err)
 		}
 	}
 	return nil
@@ -36,9 +42,9 @@ type part struct {
 }
 
 // parts lists all instances in the order in which they start: who receives starts before who sends.
-func (p *Pipeline) parts() []part {
+func (g *group) parts() []part {
 	var all []part
-	for _, c := range p.customs {
+	for _, c := range g.customs {
 		all = append(all, part{&c.instance, c.plugin})
 	}
 	steps := func(list []*step) {
@@ -46,12 +52,12 @@ func (p *Pipeline) parts() []part {
 			all = append(all, part{&s.instance, s.plugin})
 		}
 	}
-	for _, o := range p.outputs {
+	for _, o := range g.outputs {
 		all = append(all, part{&o.instance, o.plugin})
 		steps(o.processors)
 	}
-	steps(p.filters)
-	for _, in := range p.inputs {
+	steps(g.filters)
+	for _, in := range g.inputs {
 		steps(in.processors)
 		all = append(all, part{&in.instance, in.plugin})
 	}
@@ -60,31 +66,7 @@ func (p *Pipeline) parts() []part {
 
 // Run moves records until ctx ends or a plugin asks for the end, then shuts down within the grace period.
 // It returns the exit code. The pipeline must have been started.
-func (p *Pipeline) Run(ctx context.Context) int {
-	var inputs, others sync.WaitGroup
-	hard, kill := context.WithCancel(context.WithoutCancel(ctx)) // ends with the grace period
-	defer kill()
-	quit, stopInputs := context.WithCancel(hard)
-	defer stopInputs()
-
-	for _, part := range p.parts() {
-		if b, ok := part.plugin.(plugin.Background); ok {
-			others.Go(func() { p.report(part.instance, guard(func() error { return b.Background(hard) })) })
-		}
-	}
-	for _, o := range p.outputs {
-		for range o.workers {
-			others.Go(func() { o.work(hard) })
-		}
-	}
-	for _, in := range p.inputs {
-		inputs.Go(func() { p.report(&in.instance, guard(func() error { return in.plugin.Run(quit, in) })) })
-	}
-
-	code := p.loop(ctx)
-	p.shutdown(stopInputs, kill, &inputs, &others)
-	return code
-}
+func (p *Pipeline) Run(ctx context.Context) int { return NewRunner(p).Run(ctx) }
 
 func (p *Pipeline) report(i *instance, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errPaused) {
@@ -92,64 +74,38 @@ func (p *Pipeline) report(i *instance, err error) {
 	}
 }
 
-// loop sends off the open chunks at every flush interval until it is time to stop.
-func (p *Pipeline) loop(ctx context.Context) (code int) {
-	tick := time.NewTicker(p.set.Flush)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return 0
-		case code := <-p.stop:
-			return code
-		case <-tick.C:
-			p.flush()
-		}
-	}
-}
-
 func (p *Pipeline) flush() {
-	for _, in := range p.inputs {
-		in.flush()
-	}
+	p.group.flush()
 	p.emitter.flush()
 }
 
+func (g *group) flush() {
+	for _, in := range g.inputs {
+		in.flush()
+	}
+}
+
 // shutdown pauses the inputs, tries everything that is pending at once, and ends within the grace period.
-func (p *Pipeline) shutdown(stopInputs, kill context.CancelFunc, inputs, others *sync.WaitGroup) {
-	var deadline <-chan time.Time // nil waits for ever
+func (p *Pipeline) shutdown() {
 	begin := time.Now()
 	if p.set.Grace >= 0 {
-		deadline = time.After(p.set.Grace)
 		p.log.Warn(fmt.Sprintf("service will shutdown in max %d seconds", int(p.set.Grace.Seconds())))
 	} else {
 		p.log.Warn("service will shutdown when all pending records are delivered")
 	}
-	stopInputs()
-	half := deadline
-	if p.set.Grace > 0 {
-		half = time.After(p.set.Grace / 2)
-	}
-	if !within(inputs, half) {
+	deadline := after(p.set.Grace)
+	if !p.stopInputs(after(p.set.Grace / 2)) {
 		p.log.Warn("an input does not end; going on without it")
 	}
 	p.flush()
-	for _, o := range p.outputs {
-		o.hurry()
-	}
-	select {
-	case <-p.pending.wait():
-	case <-deadline:
-	}
-	left := p.pending.count()
-	kill()
-	ended := within(others, time.After(closeTimeout))
+	left := p.drain(deadline)
+	ended := p.kill()
 	p.flush() // what an input that does not end brought meanwhile
 	for _, o := range p.outputs {
 		o.abandon()
 	}
 	lost := p.lost[Shutdown].Load() // by abandon, and by the workers whose last attempt was cut short
-	p.close(begin.Add(max(p.set.Grace, time.Since(begin)+closeTimeout)))
+	closeAll(p.parts(), begin.Add(max(p.set.Grace, time.Since(begin)+closeTimeout)))
 	if lost > 0 {
 		p.log.Error(fmt.Sprintf("%d records could not be delivered within the grace period of %v and are lost", lost, p.set.Grace))
 	}
@@ -159,21 +115,60 @@ func (p *Pipeline) shutdown(stopInputs, kill context.CancelFunc, inputs, others 
 	p.log.Info(fmt.Sprintf("service has stopped (%d pending tasks) after %v", left, time.Since(begin).Round(time.Millisecond)))
 }
 
-// within waits for wg, at most until the deadline.
-func within(wg *sync.WaitGroup, deadline <-chan time.Time) bool {
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return true
-	case <-deadline:
-		return false
+// after is time.After, and never for a negative grace period.
+func after(d time.Duration) <-chan time.Time {
+	if d < 0 {
+		return nil
 	}
+	return time.After(d)
 }
 
-// close lets all plugins go at the same time, and does not wait for them beyond the deadline.
-func (p *Pipeline) close(deadline time.Time) {
-	parts := p.parts()
+// stopInputs asks the inputs to end and waits for them.
+func (g *group) stopInputs(deadline <-chan time.Time) bool {
+	for _, in := range g.inputs {
+		in.leave()
+	}
+	return within(func() {
+		for _, in := range g.inputs {
+			in.reading.Wait()
+		}
+	}, deadline)
+}
+
+// drain has everything that is pending tried at once and waits until it is settled. It returns how much is
+// left at the deadline.
+func (g *group) drain(deadline <-chan time.Time) (left int) {
+	for _, o := range g.outputs {
+		o.hurry()
+	}
+	for _, o := range g.outputs {
+		select {
+		case <-o.pending.wait():
+		case <-deadline:
+			deadline = time.After(0) // it fires once
+		}
+	}
+	for _, o := range g.outputs {
+		left += o.pending.count()
+	}
+	return left
+}
+
+// kill ends all goroutines, and reports whether they did end.
+func (g *group) kill() bool {
+	all := g.parts()
+	for _, one := range all {
+		one.kill()
+	}
+	return within(func() {
+		for _, one := range all {
+			one.work.Wait()
+		}
+	}, time.After(closeTimeout))
+}
+
+// closeAll lets all plugins go at the same time, and does not wait for them beyond the deadline.
+func closeAll(parts []part, deadline time.Time) {
 	var wg sync.WaitGroup
 	for i := len(parts) - 1; i >= 0; i-- {
 		c, ok := parts[i].plugin.(io.Closer)
@@ -186,5 +181,5 @@ func (p *Pipeline) close(deadline time.Time) {
 			}
 		})
 	}
-	within(&wg, time.After(time.Until(deadline)))
+	within(wg.Wait, time.After(time.Until(deadline)))
 }

@@ -114,13 +114,20 @@ func (a *agent) closeLog() {
 }
 
 // settings are the pipeline's part of the service section.
-func (a *agent) settings() pipeline.Settings {
+func (a *agent) settings(mods *modules) pipeline.Settings {
 	s := a.service
 	return pipeline.Settings{
 		Flush: s.Flush, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
 		MemoryBudget: s.Storage.MemoryBudget,
 		JSON:         event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
-		Sink:         a.sink, Level: a.level, Planned: builtin.Known,
+		Sink:         a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity,
+	}
+}
+
+// warn tells the warnings about a configuration that is good.
+func (a *agent) warn(p *pipeline.Pipeline) {
+	for _, w := range append(a.tree.Warnings, p.Warnings...) {
+		a.log.Warn(w.Error(), logger.Component, "config")
 	}
 }
 
@@ -129,7 +136,6 @@ var notYet = map[string]string{
 	"storage.path":          "file storage is not in this build yet: records wait in memory",
 	"flush.adaptive":        "adaptive flushing is not in this build yet: the interval stays",
 	"http_server":           "the HTTP server is not in this build yet",
-	"hot_reload":            "reloading is not in this build yet",
 	"enable_chunk_trace":    "chunk traces are not in this build yet",
 	"security.fips_mode":    "FIPS mode is not in this build yet",
 	"storage.keep.rejected": "dead letters are not in this build yet: rejected chunks are dropped",

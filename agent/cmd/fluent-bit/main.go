@@ -66,25 +66,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, err, exitUsage)
 	}
 	defer a.closeLog()
-	return a.run(ctx, c, stdout, stderr)
+	return a.run(ctx, args, c, stdout, stderr)
 }
 
 // run builds the pipeline and keeps it going until the end.
-func (a *agent) run(ctx context.Context, c commandLine, stdout, stderr io.Writer) int {
+func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, stderr io.Writer) int {
 	a.log.Info(fmt.Sprintf("version=%s, commit=%.10s, pid=%d", version, revision(), os.Getpid()))
-	modules, err := a.loadPlugins(ctx)
+	mods, err := a.loadPlugins(ctx, nil)
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
-	defer modules.close(a.log)
-	p, err := pipeline.Build(a.tree, modules.join(builtin.Plugins()), a.settings())
-	warnings := append(a.tree.Warnings, p.Warnings...)
+	h := &host{args: args, agent: a, modules: mods}
+	defer func() { h.modules.close(a.log) }()
+	p, err := pipeline.Build(a.tree, mods.join(builtin.Plugins()), a.settings(mods))
 	if c.DryRun {
-		return dryRun(stderr, err, warnings)
+		return dryRun(stderr, err, append(a.tree.Warnings, p.Warnings...))
 	}
-	for _, w := range warnings {
-		a.log.Warn(w.Error(), logger.Component, "config")
-	}
+	a.warn(p)
 	switch {
 	case errors.Is(err, pipeline.ErrUnknownPlugin):
 		return fail(stderr, err, exitUsage)
@@ -101,9 +99,9 @@ func (a *agent) run(ctx context.Context, c commandLine, stdout, stderr io.Writer
 		writeReport(stdout, a.tree)
 		return exitUsage
 	}
-	dump := onSignals(a, p)
-	defer dump()
-	return p.Run(ctx)
+	h.run = pipeline.NewRunner(p)
+	defer h.onSignals(ctx)()
+	return h.run.Run(ctx)
 }
 
 // dryRun tells the verdict. What a normal run only warns about is an error here.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
@@ -17,7 +19,14 @@ var noPlugins plugin.Set
 // modules are the plugin files that were loaded.
 type modules struct {
 	set  plugin.Set
-	open []*worker.Module
+	open []module
+}
+
+// module is one plugin file. As long as the file and all sections that use it are the same, a reload keeps
+// its worker.
+type module struct {
+	*worker.Module
+	print string
 }
 
 // probe asks every plugin file what it is. Init does not run.
@@ -31,23 +40,82 @@ func probe(ctx context.Context, files []config.PluginFile) ([]worker.Info, error
 	return worker.ProbeAll(ctx, paths)
 }
 
-// loadPlugins probes the files and makes plugins of them. Their workers start with the pipeline.
-func (a *agent) loadPlugins(ctx context.Context) (*modules, error) {
+// loadPlugins probes the files and makes plugins of them, or takes those of old that have not changed. Their
+// workers start with the pipeline.
+func (a *agent) loadPlugins(ctx context.Context, old *modules) (*modules, error) {
 	infos, err := probe(ctx, a.tree.Plugins)
 	if err != nil {
 		return nil, err
 	}
 	m := &modules{}
 	for _, info := range infos {
-		mod := worker.New(info, worker.Options{
-			Log:   logger.New(a.sink, "plugin:"+info.Name, logger.Options{Level: a.level}),
-			Grace: a.service.Grace,
-		})
+		print, err := a.fingerprint(info)
+		if err != nil {
+			return nil, err
+		}
+		mod, known := old.find(info.Path, print)
+		if !known {
+			mod = module{print: print, Module: worker.New(info, worker.Options{
+				Log:       logger.New(a.sink, "plugin:"+info.Name, logger.Options{Level: a.level}),
+				Grace:     a.service.Grace,
+				HotReload: old != nil,
+			})}
+			a.log.Info(fmt.Sprintf("loaded %s plugin '%s' from %s", info.Type, info.Name, info.Path), logger.Component, "plugin")
+		}
 		m.open = append(m.open, mod)
-		m.add(mod, info.Type)
-		a.log.Info(fmt.Sprintf("loaded %s plugin '%s' from %s", info.Type, info.Name, info.Path), logger.Component, "plugin")
+		m.add(mod.Module, info.Type)
 	}
 	return m, nil
+}
+
+// fingerprint says what a plugin file holds and how it is used. All its instances live in one worker, so
+// one that changes changes them all.
+func (a *agent) fingerprint(info worker.Info) (string, error) {
+	hash, err := worker.ContentHash(info.Path)
+	if err != nil {
+		return "", err
+	}
+	var uses []config.Section
+	for _, list := range [][]config.Section{a.tree.Customs, a.tree.Inputs, a.tree.Outputs} {
+		for _, s := range list {
+			if strings.EqualFold(s.Name, info.Name) {
+				uses = append(uses, s)
+			}
+		}
+	}
+	return hash + config.Fingerprint(uses...), nil
+}
+
+func (m *modules) find(path, print string) (module, bool) {
+	if m == nil {
+		return module{}, false
+	}
+	i := slices.IndexFunc(m.open, func(o module) bool { return o.Info().Path == path && o.print == print })
+	if i < 0 {
+		return module{}, false
+	}
+	return m.open[i], true
+}
+
+// without returns the modules of m that are not in other.
+func (m *modules) without(other *modules) *modules {
+	rest := &modules{}
+	for _, mod := range m.open {
+		if !slices.Contains(other.open, mod) {
+			rest.open = append(rest.open, mod)
+		}
+	}
+	return rest
+}
+
+// identity is the fingerprint of the plugin of that name, "" for one that is built in.
+func (m *modules) identity(kind, name string) string {
+	for _, mod := range m.open {
+		if info := mod.Info(); info.Name == name && info.Type.String() == kind {
+			return mod.print
+		}
+	}
+	return ""
 }
 
 func (m *modules) add(mod *worker.Module, t worker.Type) {

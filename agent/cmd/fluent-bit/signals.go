@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
-	"github.com/fluent/fluent-bit-go/agent/pipeline"
 )
 
 var names = map[os.Signal]string{syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGQUIT: "SIGQUIT", syscall.SIGHUP: "SIGHUP", syscall.SIGCONT: "SIGCONT"}
@@ -31,7 +30,8 @@ func signalContext() (context.Context, func()) {
 
 // onSignals logs every signal and handles those that do not end the agent, until the returned function is
 // called.
-func onSignals(a *agent, p *pipeline.Pipeline) func() {
+func (h *host) onSignals(ctx context.Context) func() {
+	a := h.agent
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, syscall.SIGHUP, syscall.SIGCONT, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	go func() {
@@ -41,9 +41,9 @@ func onSignals(a *agent, p *pipeline.Pipeline) func() {
 			}
 			switch s {
 			case syscall.SIGHUP:
-				a.log.Warn("hot reloading is not in this build yet; restart the agent to read the configuration again")
+				h.onHangup(ctx)
 			case syscall.SIGCONT:
-				p.Dump(os.Stderr)
+				h.run.Pipeline().Dump(os.Stderr)
 			}
 		}
 	}()

@@ -1,0 +1,182 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/config"
+)
+
+// Runner keeps one pipeline going, and has another one take its place when the configuration was read anew.
+type Runner struct {
+	current  atomic.Pointer[Pipeline]
+	changed  chan struct{} // holds one after a reload
+	reloads  atomic.Uint64
+	mu       sync.Mutex     // one reload or shutdown at a time
+	stopped  bool           // guarded by mu
+	draining sync.WaitGroup // instances that a reload has left behind
+}
+
+// NewRunner returns a runner of p, which must have been started.
+func NewRunner(p *Pipeline) *Runner {
+	r := &Runner{changed: make(chan struct{}, 1)}
+	r.current.Store(p)
+	return r
+}
+
+// Pipeline returns the pipeline that runs now.
+func (r *Runner) Pipeline() *Pipeline { return r.current.Load() }
+
+// Reloads counts the reloads so far.
+func (r *Runner) Reloads() uint64 { return r.reloads.Load() }
+
+// Run moves records until ctx ends or a plugin asks for the end, then shuts down within the grace period.
+// It returns the exit code.
+func (r *Runner) Run(ctx context.Context) int {
+	r.Pipeline().launch()
+	code := r.loop(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	p := r.Pipeline()
+	p.shutdown()
+	within(r.draining.Wait, after(p.set.Grace))
+	return code
+}
+
+// loop sends off the open chunks at every flush interval until it is time to stop.
+func (r *Runner) loop(ctx context.Context) (code int) {
+	p := r.Pipeline()
+	tick := time.NewTicker(p.set.Flush)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return 0
+		case code := <-p.stop:
+			return code
+		case <-tick.C:
+			r.Pipeline().flush()
+		case <-r.changed:
+			tick.Reset(r.Pipeline().set.Flush)
+		}
+	}
+}
+
+// Reload has next take the place of the running pipeline. What is described by the same words in both goes
+// on undisturbed, with its queues, open files and connections; what is new is started, and after a failure of
+// that nothing has changed. Then the inputs that are gone end, the new ones begin, and the outputs that are
+// gone deliver what they have, within the grace period; drained is called after that.
+func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return fmt.Errorf("the agent stops")
+	}
+	old := r.Pipeline()
+	next.books = old.books
+	gone := next.adopt(old)
+	if err := next.Start(ctx); err != nil {
+		return err
+	}
+	for _, in := range append(slices.Clone(next.inputs), next.emitter) {
+		in.move(next)
+	}
+	for _, o := range next.outputs {
+		o.home.Store(next)
+	}
+	r.current.Store(next)
+	if !gone.stopInputs(after(next.set.Grace / 2)) {
+		next.log.Warn("an input that was removed does not end; going on without it")
+	}
+	gone.flush()
+	next.launch()
+	r.reloads.Add(1)
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+	r.draining.Go(func() {
+		gone.retire(next)
+		drained()
+	})
+	return nil
+}
+
+// adopt replaces what p and old have in common by the instances of old, which run. It returns the rest of
+// those.
+func (p *Pipeline) adopt(old *Pipeline) (gone group) {
+	p.emitter = old.emitter
+	gone.inputs = take(p.inputs, old.inputs, func(x *input) *instance { return &x.instance })
+	gone.filters = take(p.filters, old.filters, func(x *step) *instance { return &x.instance })
+	gone.outputs = take(p.outputs, old.outputs, func(x *output) *instance { return &x.instance })
+	gone.customs = take(p.customs, old.customs, func(x *custom) *instance { return &x.instance })
+	return gone
+}
+
+// take puts the instances of old into list that are the same there, and returns the others.
+func take[T any](list, old []T, of func(T) *instance) (rest []T) {
+	for _, o := range old {
+		i := slices.IndexFunc(list, func(n T) bool { return of(n).print == of(o).print && of(n).name == of(o).name })
+		if i < 0 {
+			rest = append(rest, o)
+			continue
+		}
+		list[i] = o
+	}
+	return rest
+}
+
+// move makes an input a part of p: its open chunks go the old ways, what comes from now on the new ones.
+func (in *input) move(p *Pipeline) {
+	in.turn.Lock()
+	defer in.turn.Unlock()
+	in.flush()
+	in.home.Store(p)
+}
+
+// retire ends instances that are not part of the configuration any more. What an output cannot deliver in
+// time goes to the one of its name in next, if there is one.
+func (g *group) retire(next *Pipeline) {
+	g.drain(after(next.set.Grace))
+	if !g.kill() {
+		next.log.Warn("a plugin that was removed did not end in time")
+	}
+	for _, o := range g.outputs {
+		o.handOver(next)
+	}
+	closeAll(g.parts(), time.Now().Add(closeTimeout))
+}
+
+func (o *output) handOver(next *Pipeline) {
+	i := slices.IndexFunc(next.outputs, func(n *output) bool { return n.shown() == o.shown() })
+	if i < 0 {
+		if n := o.pending.count(); n > 0 {
+			o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed and are lost; raise grace, or keep the output until it has delivered", n))
+		}
+		o.abandon()
+		return
+	}
+	for d := o.oldest(); d != nil; d = o.oldest() {
+		next.outputs[i].accept(d.stored)
+		o.counters.Queued.Add(-uint64(d.size))
+		o.pending.Done()
+	}
+}
+
+// fingerprint says everything that makes an instance what it is.
+func (b *builder) fingerprint(kind string, sec config.Section) string {
+	s := kind + config.Fingerprint(sec)
+	if b.set.Identity != nil {
+		s += b.set.Identity(kind, strings.ToLower(sec.Name))
+	}
+	if strings.Contains(s, "parser") {
+		s += b.parsers
+	}
+	return s
+}

@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// reloading runs a rig's pipeline, has f do something to it, and stops it.
+func reloading(t *testing.T, r *rig, f func(run *Runner)) {
+	t.Helper()
+	if err := r.p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run := NewRunner(r.p)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan int)
+	go func() { done <- run.Run(ctx) }()
+	f(run)
+	stop()
+	<-done
+}
+
+// next builds another configuration whose plugins count in r.
+func (r *rig) next(t *testing.T, sections ...string) *Pipeline {
+	t.Helper()
+	n, err := buildIn(t, r, nil, sections...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestReloadLeavesWhatHasNotChangedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const in, out = "input source tag=a n=100 pause=1", "output sink match=* alias=keep"
+		r := mustBuild(t, nil, in, out, "output sink match=* alias=old")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(50*time.Second + time.Millisecond)
+			if err := run.Reload(t.Context(), r.next(t, in, out, "output sink match=* alias=new"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Second)
+			if run.Reloads() != 1 {
+				t.Error("the reload was not counted")
+			}
+		})
+		if n := r.got.of("runs source.0"); n != 1 {
+			t.Errorf("the input was started %d times", n)
+		}
+		for i := range 100 {
+			if n := r.got.of(fmt.Sprintf("keep %d", i)); n != 1 {
+				t.Errorf("record %d came %d times to the output that stayed", i, n)
+			}
+			if n := r.got.of(fmt.Sprintf("old %d", i)) + r.got.of(fmt.Sprintf("new %d", i)); n != 1 {
+				t.Errorf("record %d came %d times to the old and the new output", i, n)
+			}
+		}
+		if r.got.of("records old") == 0 || r.got.of("records new") == 0 {
+			t.Errorf("records of the old output %d, of the new one %d", r.got.of("records old"), r.got.of("records new"))
+		}
+		if n := r.settled.of("delivered"); n != 100 {
+			t.Errorf("%d of 100 batches were settled", n)
+		}
+	})
+}
+
+func TestReloadThatCannotStartChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=60 pause=1", "output sink match=*")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(10 * time.Second)
+			err := run.Reload(t.Context(), r.next(t, "input source tag=b n=5", "output sink match=* mode=unstartable"), func() {})
+			if err == nil || !strings.Contains(err.Error(), "[sink.0] could not start: no such host") {
+				t.Errorf("got %v", err)
+			}
+			time.Sleep(100 * time.Second)
+			if run.Reloads() != 0 {
+				t.Error("the reload was counted")
+			}
+		})
+		if n := r.got.of("records sink.0"); n != 60 {
+			t.Errorf("%d of 60 records arrived", n)
+		}
+	})
+}
+
+func TestChunksOfAChangedOutputAreHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=60 pause=1", "output sink match=* mode=dead alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(90 * time.Second)
+			if err := run.Reload(t.Context(), r.next(t, "input source tag=a n=60 pause=1", "output sink match=* alias=x"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		})
+		for i := range 60 {
+			if n := r.got.of(fmt.Sprintf("x %d", i)); n != 1 {
+				t.Errorf("record %d came %d times", i, n)
+			}
+		}
+	})
+}
+
+func TestChunksOfARemovedOutputAreDeliveredOrCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=10 pause=1", "output sink match=* mode=dead alias=x", "output sink match=* alias=y mode=once")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(10*time.Second + 500*time.Millisecond)
+			if err := run.Reload(t.Context(), r.next(t, "input source tag=a n=10 pause=1", "output sink match=b alias=z"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		})
+		if n := r.got.of("records y"); n != 10 {
+			t.Errorf("%d of 10 records came to the output that worked", n)
+		}
+		if n := r.p.lost[Shutdown].Load(); n != 10 {
+			t.Errorf("%d of 10 records are counted as lost", n)
+		}
+		if !strings.Contains(r.log.String(), "could not be delivered before the output was removed") {
+			t.Errorf("the log says nothing:\n%s", r.log.String())
+		}
+	})
+}
+
+func TestReloadWhileTheAgentStopsIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=1", "output sink match=*")
+		var run *Runner
+		reloading(t, r, func(x *Runner) { run = x })
+		if err := run.Reload(t.Context(), r.next(t, "input source tag=a n=1", "output sink match=*"), func() {}); err == nil {
+			t.Error("an agent that has stopped was reloaded")
+		}
+	})
+}
+
+func (s *sink) Start(context.Context) error {
+	if s.mode == "unstartable" {
+		return errors.New("no such host")
+	}
+	return nil
+}
