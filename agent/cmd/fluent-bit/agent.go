@@ -135,7 +135,6 @@ func (a *agent) warn(p *pipeline.Pipeline) {
 var notYet = map[string]string{
 	"storage.path":          "file storage is not in this build yet: records wait in memory",
 	"flush.adaptive":        "adaptive flushing is not in this build yet: the interval stays",
-	"http_server":           "the HTTP server is not in this build yet",
 	"enable_chunk_trace":    "chunk traces are not in this build yet",
 	"security.fips_mode":    "FIPS mode is not in this build yet",
 	"storage.keep.rejected": "dead letters are not in this build yet: rejected chunks are dropped",

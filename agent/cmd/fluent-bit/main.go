@@ -26,6 +26,9 @@ const (
 	exitPlugin = 255 // a plugin does not start or does not know a property; also a bad -w
 )
 
+// startTime is when the process began.
+var startTime = time.Now()
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the life of the program: options, configuration, plugins, pipeline.
@@ -100,6 +103,15 @@ func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, s
 		return exitUsage
 	}
 	h.run = pipeline.NewRunner(p)
+	if a.service.HTTPServer {
+		end, err := h.serveAdmin(ctx)
+		if err != nil {
+			p.Stop(exitPlugin)
+			_ = fail(stderr, err, exitPlugin)
+		} else {
+			defer end()
+		}
+	}
 	defer h.onSignals(ctx)()
 	return h.run.Run(ctx)
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/fluent/fluent-bit-go/agent/admin"
 	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/internal/stats"
 	"github.com/fluent/fluent-bit-go/agent/pipeline"
 )
 
@@ -21,21 +23,19 @@ type host struct {
 	modules *modules
 }
 
-// Errors of reload.
-var (
-	errNotEnabled = errors.New("hot reloading is not enabled; start with -Y or set hot_reload on")
-	errInProgress = errors.New("a reload is in progress")
-)
+// Stats implements [admin.Agent].
+func (h *host) Stats() stats.Stats { return h.run.Stats() }
 
-// reload reads the configuration again and puts it into force. After an error the agent goes on as before.
-func (h *host) reload(ctx context.Context) error {
+// Reload reads the configuration again and puts it into force. After an error the agent goes on as before.
+// It implements [admin.Agent].
+func (h *host) Reload(ctx context.Context) error {
 	if !h.mu.TryLock() {
-		return errInProgress
+		return admin.ErrInProgress
 	}
 	defer h.mu.Unlock()
 	old := h.agent
 	if !old.service.HotReload {
-		return errNotEnabled
+		return admin.ErrNotEnabled
 	}
 	c, err := parseArgs(h.args)
 	if err != nil {
@@ -70,7 +70,7 @@ func (h *host) reload(ctx context.Context) error {
 
 // onHangup reloads, and tells every fault when that fails.
 func (h *host) onHangup(ctx context.Context) {
-	err := h.reload(ctx)
+	err := h.Reload(ctx)
 	if err == nil {
 		return
 	}
@@ -78,7 +78,7 @@ func (h *host) onHangup(ctx context.Context) {
 	for _, e := range flatten(err) {
 		log.Error(e.Error(), logger.Component, "reload")
 	}
-	if !errors.Is(err, errNotEnabled) {
+	if !errors.Is(err, admin.ErrNotEnabled) {
 		log.Error("reloading is halted: the configuration that was in force stays", logger.Component, "reload")
 	}
 }
