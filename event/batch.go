@@ -78,7 +78,35 @@ func (e *BadRecords) Unwrap() error { return e.First }
 // holds the rest and is never nil.
 func Parse(tag string, data []byte) (*Batch, error) {
 	b := New(tag)
-	var bad *BadRecords
+	b.borrow()
+	if cap(b.other) < cap(b.data) {
+		b.other = b.data
+	}
+	if bad := b.take(data); bad != nil {
+		return b, bad
+	}
+	return b, nil
+}
+
+// Load puts a copy of records that come from outside in the place of the batch's own, checked as [Parse]
+// checks them. Tag and settlement stay, and the batch's memory is used again.
+func (b *Batch) Load(data []byte) error {
+	if b.Kind != Logs {
+		b.data = append(b.data[:0], data...)
+		return nil
+	}
+	if b.mem == nil && b.data == nil {
+		b.borrow()
+	}
+	b.index, b.n = b.index[:0], 0
+	if bad := b.take(append(b.data[:0], data...)); bad != nil {
+		return bad
+	}
+	return nil
+}
+
+// take makes data the batch's bytes and fills its empty index.
+func (b *Batch) take(data []byte) (bad *BadRecords) {
 	reject := func(at, size int, err error) {
 		if bad == nil {
 			bad = &BadRecords{Offset: at, First: err}
@@ -88,11 +116,7 @@ func Parse(tag string, data []byte) (*Batch, error) {
 	}
 	if len(data) > maxBytes {
 		reject(0, len(data), fmt.Errorf("%d bytes are too many for one batch", len(data)))
-		return b, bad
-	}
-	b.borrow()
-	if cap(b.other) < cap(b.data) {
-		b.other = b.data
+		return bad
 	}
 	out := data[:0]
 	for pos := 0; pos < len(data); {
@@ -117,10 +141,7 @@ func Parse(tag string, data []byte) (*Batch, error) {
 		b.note(len(out), at+body, isMarker)
 	}
 	b.data = out
-	if bad != nil {
-		return b, bad
-	}
-	return b, nil
+	return bad
 }
 
 // Payload makes a batch that carries another signal's bytes, which nobody looks into.

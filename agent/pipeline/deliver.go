@@ -138,7 +138,8 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	o.mu.Lock()
 	o.inFlight--
 	failures := o.failures
-	if o.failures++; err == nil {
+	rejection := plugin.Rejected(err)
+	if o.failures++; err == nil || rejection != nil {
 		o.failures = 0
 	}
 	o.mu.Unlock()
@@ -147,9 +148,14 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 		if failures > 0 {
 			o.log.Info(fmt.Sprintf("delivers again, after %d failed attempt(s)", failures))
 		}
-		o.counters.Records.Add(uint64(d.chunk.Len()))
-		o.counters.Bytes.Add(uint64(d.size))
-		o.settle(d, event.Delivered)
+		o.delivered(d, 0)
+	case rejection != nil:
+		o.counters.Errors.Add(1)
+		n := min(len(rejection.Records), d.chunk.Len())
+		o.log.Error(fmt.Sprintf("%d of %d records of chunk %d with tag '%s' were rejected for good: %v", n, d.chunk.Len(), d.chunk.ID, d.chunk.Tag, rejection.Err))
+		o.counters.DroppedRecords.Add(uint64(n))
+		o.pipe().lost[Rejected].Add(uint64(n))
+		o.delivered(d, n)
 	case plugin.Dropped(err):
 		o.counters.Errors.Add(1)
 		o.log.Error(fmt.Sprintf("chunk %d with tag '%s' (%d records) was rejected for good: %v", d.chunk.ID, d.chunk.Tag, d.chunk.Len(), err))
@@ -161,6 +167,13 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	default:
 		o.retry(d, err, failures > 0)
 	}
+}
+
+// delivered ends a delivery that took all records but some.
+func (o *output) delivered(d *delivery, but int) {
+	o.counters.Records.Add(uint64(d.chunk.Len() - but))
+	o.counters.Bytes.Add(uint64(d.size))
+	o.settle(d, event.Delivered)
 }
 
 func (o *output) flush(ctx context.Context, d *delivery) error {

@@ -70,6 +70,10 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 		return errors.New("connection refused")
 	case "reject":
 		return plugin.Drop(errors.New("bad request"))
+	case "part":
+		if c.Len() > 2 {
+			return plugin.Reject(errors.New("too odd"), 1, 2)
+		}
 	case "hang":
 		<-ctx.Done()
 		return ctx.Err()
@@ -274,6 +278,20 @@ func TestRejectedChunkIsNotRetried(t *testing.T) {
 		}
 		if n := r.p.lost[Rejected].Load(); n != 1 {
 			t.Errorf("%d records counted as rejected, want 1", n)
+		}
+	})
+}
+
+func TestOnlyRejectedRecordsOfAChunkAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=5", "output sink match=* mode=part")
+		r.runFor(t, time.Minute)
+		c := &r.p.outputs[0].counters
+		if c.Records.Load() != 3 || c.DroppedRecords.Load() != 2 || r.p.lost[Rejected].Load() != 2 {
+			t.Errorf("delivered %d, dropped %d, rejected %d; want 3, 2, 2", c.Records.Load(), c.DroppedRecords.Load(), r.p.lost[Rejected].Load())
+		}
+		if n := r.got.of("attempts sink.0"); n != 1 {
+			t.Errorf("%d attempts, want 1", n)
 		}
 	})
 }

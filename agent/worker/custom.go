@@ -21,7 +21,7 @@ type customConfig struct {
 	set settings
 }
 
-func (c *customConfig) Options() []option.Option { return c.set.options() }
+func (c *customConfig) Options() []option.Option { return c.set.options(c.m.info) }
 
 func (c *customConfig) New(env plugin.Env) (plugin.Custom, error) {
 	i, err := c.m.newInstance(env, c.set)

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -17,38 +19,78 @@ type loadError struct{ reason string }
 
 func (e *loadError) Error() string { return e.reason }
 
-// diagnose looks at a file without running any of it and says why it cannot be a plugin for this machine.
-func diagnose(path string) error {
+// diagnose looks at a file without running any of it and says why it cannot be a plugin for this machine. A
+// plugin may be a shared object, or an executable that was built with package cshared.
+func diagnose(path string) (executable bool, err error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !st.Mode().IsRegular() {
-		return errors.New("it is no regular file; name the .so itself")
+		return false, errors.New("it is no regular file; name the .so itself")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("%w; the agent's user needs the right to read it", err)
+		return false, fmt.Errorf("%w; the agent's user needs the right to read it", err)
 	}
 	defer f.Close()
-	return diagnoseELF(f, filepath.Base(path))
+	executable, err = diagnoseELF(f, filepath.Base(path))
+	if executable {
+		err = diagnoseExecutable(path, st)
+	}
+	return executable, err
 }
 
-func diagnoseELF(r io.ReaderAt, base string) error {
+func diagnoseELF(r io.ReaderAt, base string) (executable bool, err error) {
+	f, err := openELF(r)
+	if err != nil {
+		return false, err
+	}
+	if isExecutable(f) {
+		return true, nil
+	}
+	return false, diagnoseShared(f, base)
+}
+
+// isExecutable tells a program from a shared object; both may be position-independent.
+func isExecutable(f *elf.File) bool {
+	if f.Type == elf.ET_EXEC {
+		return true
+	}
+	flags, err := f.DynValue(elf.DT_FLAGS_1)
+	return err == nil && len(flags) > 0 && elf.DynFlag1(flags[0])&elf.DF_1_PIE != 0
+}
+
+func diagnoseExecutable(path string, st os.FileInfo) error {
+	b, err := buildinfo.ReadFile(path)
+	if err != nil || b.Main.Path != sdkModule && !slices.ContainsFunc(b.Deps, func(m *debug.Module) bool { return m.Path == sdkModule }) {
+		return errors.New("it is a program that was not built as a plugin; use package cshared in its main, or build a shared object with `go build -buildmode=c-shared`")
+	}
+	if st.Mode()&0o111 == 0 {
+		return errors.New("it is a program without the right to be executed; chmod +x it")
+	}
+	return nil
+}
+
+func openELF(r io.ReaderAt) (*elf.File, error) {
 	magic := make([]byte, 4)
 	if _, err := r.ReadAt(magic, 0); err != nil || string(magic) != elf.ELFMAG {
-		return errors.New("it is no shared object; build the plugin with `go build -buildmode=c-shared -o NAME.so` on Linux")
+		return nil, errors.New("it is no shared object; build the plugin with `go build -buildmode=c-shared -o NAME.so` on Linux")
 	}
 	f, err := elf.NewFile(r)
 	if err != nil {
-		return fmt.Errorf("it is a damaged shared object (%w); copy or build it again", err)
+		return nil, fmt.Errorf("it is a damaged shared object (%w); copy or build it again", err)
 	}
 	if want := machine(); want != elf.EM_NONE && f.Machine != want {
-		return fmt.Errorf("it is built for %s and this agent runs on %s; build it with GOARCH=%s", archName(f.Machine), archName(want), runtime.GOARCH)
+		return nil, fmt.Errorf("it is built for %s and this agent runs on %s; build it with GOARCH=%s", archName(f.Machine), archName(want), runtime.GOARCH)
 	}
-	if f.Type != elf.ET_DYN {
-		return errors.New("it is a program or an object file, no shared object; build it with `go build -buildmode=c-shared`")
+	if f.Type != elf.ET_DYN && f.Type != elf.ET_EXEC {
+		return nil, errors.New("it is an object file, no shared object; build it with `go build -buildmode=c-shared`")
 	}
+	return f, nil
+}
+
+func diagnoseShared(f *elf.File, base string) error {
 	libs, _ := f.ImportedLibraries()
 	if i := slices.IndexFunc(libs, func(l string) bool { return strings.Contains(l, "musl") }); i >= 0 {
 		return fmt.Errorf("it is linked with musl (%s) and this agent with glibc; build it on a glibc system, for instance in the image golang:bookworm instead of golang:alpine", libs[i])

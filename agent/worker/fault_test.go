@@ -44,6 +44,18 @@ func testMain(m *testing.M) int {
 			return 1
 		}
 	}
+	for _, kind := range []string{"output", "filter", "input"} {
+		for form, args := range map[string][]string{"typed": {"-buildmode=c-shared"}, "exe": {}} {
+			cmd := exec.Command("go", append(append([]string{"build"}, args...), "-ldflags", "-X main.kind="+kind, "-o", faultFile(form+"-"+kind), "./testdata/typed")...)
+			if form == "exe" {
+				cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+			}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				fmt.Printf("build the typed plugin: %v\n%s", err, out)
+				return 1
+			}
+		}
+	}
 	return m.Run()
 }
 

@@ -13,6 +13,7 @@
 #define WIRE_MAX_PACKET (64 << 10)
 #define WIRE_NO_INSTANCE UINT32_MAX
 #define WIRE_HELD 1
+#define WIRE_SERVE "FluentBitServe"
 
 enum wire_op {
 	OP_LOAD = 1,

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ const (
 	Input  Type = abi.TypeInput
 	Output Type = abi.TypeOutput
 	Custom Type = abi.TypeCustom
+	Filter Type = wire.TypeFilter // typed plugins only
 )
 
 func (t Type) String() string {
@@ -44,6 +46,8 @@ func (t Type) String() string {
 		return "output"
 	case Custom:
 		return "custom"
+	case Filter:
+		return "filter"
 	}
 	return fmt.Sprintf("type %d", int(t))
 }
@@ -69,10 +73,17 @@ type Info struct {
 	SDKVersion  string      // of the module github.com/fluent/fluent-bit-go; "" when unknown, "(local)" for a directory
 	GoVersion   string      // "go1.22.1", or "" for a file that Go did not build
 	EventFormat EventFormat // the one that its SDK reads: V1 or V2
+	Executable  bool        // a program of its own instead of a shared object
+
+	// Typed is what a plugin that was written with package plugin declares; nil for the classic API.
+	Typed *wire.Declaration
 }
 
 // Kinds returns the signals that the plugin takes or gives.
 func (i Info) Kinds() event.Kinds {
+	if i.Typed != nil {
+		return event.Kinds(i.Typed.Kinds)
+	}
 	metrics, traces := abi.EventMetrics, abi.EventTraces
 	if i.Type == Input { // inputs count the signals, outputs have a bit for each
 		metrics, traces = 1, 2
@@ -96,7 +107,8 @@ func Probe(ctx context.Context, file string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if err := diagnose(path); err != nil {
+	executable, err := diagnose(path)
+	if err != nil {
 		return Info{}, fmt.Errorf("plugin %s: %w", file, err)
 	}
 	var mu sync.Mutex
@@ -108,7 +120,7 @@ func Probe(ctx context.Context, file string) (Info, error) {
 			words = append(words, line)
 		}
 	}
-	p, err := spawn(launch{path: path, onLine: hear, onLog: func(_ uint32, _ int, line string) { hear(line) }})
+	p, err := spawn(launch{path: path, executable: executable, onLine: hear, onLog: func(_ uint32, _ int, line string) { hear(line) }})
 	if err != nil {
 		return Info{}, fmt.Errorf("plugin %s: %w", file, err)
 	}
@@ -116,6 +128,7 @@ func Probe(ctx context.Context, file string) (Info, error) {
 	p.kill("no longer needed")
 	<-p.exited
 	p.ctl.Close()
+	info.Executable = executable
 	if err != nil {
 		mu.Lock()
 		defer mu.Unlock()
@@ -193,12 +206,20 @@ func (p *process) load(ctx context.Context, path string, hotReload bool) (Info, 
 		return Info{}, &loadError{texts[0]}
 	}
 	info := Info{Path: path, Name: strings.ToLower(texts[0]), Type: Type(f.Inst), EventType: int(f.Flags)}
-	if len(texts) > 1 {
+	if f.Flags&wire.FlagTyped != 0 {
+		if err := info.readDeclaration(texts[0]); err != nil {
+			return Info{}, err
+		}
+	} else if len(texts) > 1 {
 		info.Description = texts[1]
 		info.ConfigKeys = texts[2:]
 	}
 	switch info.Type {
 	case Input, Output, Custom:
+	case Filter:
+		if info.Typed == nil {
+			return Info{}, &loadError{"it registered as a filter through the C interface, which has none; write it with package plugin"}
+		}
 	default:
 		return Info{}, &loadError{fmt.Sprintf("it registered as type %d, which is neither input (1), output (2) nor custom (3)", f.Inst)}
 	}
@@ -207,6 +228,15 @@ func (p *process) load(ctx context.Context, path string, hotReload bool) (Info, 
 	}
 	info.readBuild()
 	return info, nil
+}
+
+func (i *Info) readDeclaration(text string) error {
+	i.Typed = new(wire.Declaration)
+	if err := json.Unmarshal([]byte(text), i.Typed); err != nil {
+		return &loadError{"it declares itself in a way that this agent does not read: " + err.Error()}
+	}
+	i.Name, i.Description, i.EventType = strings.ToLower(i.Typed.Name), i.Typed.Summary, 0
+	return nil
 }
 
 // sdkModule is the module that classic plugins import.

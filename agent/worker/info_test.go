@@ -82,7 +82,7 @@ func TestLoadErrorsNameCauseAndCure(t *testing.T) {
 	f("/does/not/exist.so", "there is no such file")
 	f(t.TempDir(), "no regular file")
 	f(text, "no shared object", "-buildmode=c-shared")
-	f("/bin/true", "Fluent Bit Go plugin")
+	f("/bin/true", "was not built as a plugin", "package cshared")
 	f(patched(t, "arm.so", func(b []byte) { binary.LittleEndian.PutUint16(b[18:], uint16(elf.EM_ARM)) }), "built for 32-bit arm", "GOARCH=")
 	f(patched(t, "musl.so", func(b []byte) {
 		copy(b[bytes.Index(b, []byte("libc.so.6\x00")):], "musl.so\x00")
@@ -133,7 +133,7 @@ func FuzzDiagnose(f *testing.F) {
 	f.Add(b)
 	f.Add([]byte(elf.ELFMAG))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if diagnoseELF(bytes.NewReader(b), "x.so") == nil && len(b) < 64 {
+		if _, err := diagnoseELF(bytes.NewReader(b), "x.so"); err == nil && len(b) < 64 {
 			t.Error("so few bytes cannot be a plugin")
 		}
 	})

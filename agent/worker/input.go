@@ -24,6 +24,8 @@ func (m *Module) InputSpec() plugin.Spec[plugin.Input] {
 		Name:    m.info.Name,
 		Summary: m.info.Description,
 		Kinds:   m.info.Kinds(),
+		Retags:  m.info.Typed != nil && m.info.Typed.Retags,
+		Rereads: m.info.Typed != nil && m.info.Typed.Rereads,
 		Config:  func() plugin.Config[plugin.Input] { return &inputConfig{m: m} },
 	}
 }
@@ -33,12 +35,15 @@ type inputConfig struct {
 	set settings
 }
 
-func (c *inputConfig) Options() []option.Option { return c.set.options() }
+func (c *inputConfig) Options() []option.Option { return c.set.options(c.m.info) }
 
 func (c *inputConfig) New(env plugin.Env) (plugin.Input, error) {
 	i, err := c.m.newInstance(env, c.set)
 	if err != nil {
 		return nil, err
+	}
+	if c.m.info.Typed != nil {
+		return newTypedInput(i), nil
 	}
 	return &input{instance: i, interval: collectInterval, pauseAfter: pauseAfter}, nil
 }
@@ -106,17 +111,8 @@ func (n *input) fetch(ctx context.Context, l *lane) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Flags == wire.FlagHeld {
-		if err := l.reserve(int(f.Len)); err != nil {
-			return nil, err
-		}
-		ctx = context.WithoutCancel(ctx) // it takes no time, and data would be lost
-		f, err = l.call(ctx, wire.Frame{Op: wire.OpFetch, Inst: n.id}, "", patience{limit: controlTimeout})
-		if h := (*hangError)(nil); errors.As(err, &h) {
-			l.p.kill("handing over its data took too long")
-			err = l.p.failure()
-		}
-		if err != nil {
+	if f.Flags&wire.FlagHeld != 0 {
+		if f, err = l.fetch(ctx, n.id, f.Len); err != nil {
 			return nil, err
 		}
 	}

@@ -15,6 +15,10 @@ import (
 // regionSize is how much memory a lane starts with, in bytes; pages that nobody wrote cost nothing.
 const regionSize = 4 << 20
 
+// laneBuffer is what a reply on a lane may have, in bytes; a packet that is longer is cut by the kernel, and
+// refused then.
+const laneBuffer = wire.FrameSize + 4096
+
 // lane is one thread of a worker with a socket and a memory region of its own. One request at a time.
 type lane struct {
 	p      *process
@@ -22,6 +26,7 @@ type lane struct {
 	region []byte
 	seq    uint32
 	buf    []byte
+	answer []byte // the payload of the last reply, valid until the next request
 }
 
 // newLane adds a lane to p.
@@ -37,7 +42,7 @@ func newLane(ctx context.Context, p *process) (*lane, error) {
 		return nil, err
 	}
 	defer child.Close()
-	l := &lane{p: p, sock: host, region: region, buf: make([]byte, 0, wire.FrameSize+256)}
+	l := &lane{p: p, sock: host, region: region, buf: make([]byte, 0, laneBuffer)}
 	f := wire.Frame{Op: wire.OpLane, Len: uint64(len(region))}
 	f, _, err = p.call(ctx, f, "", controlTimeout, int(child.Fd()), mem)
 	if err == nil && f.RC != 0 {
@@ -125,6 +130,20 @@ func (l *lane) lost(err error) error {
 	return l.p.failure()
 }
 
+// fetch gets the data of size bytes that the last reply held back.
+func (l *lane) fetch(ctx context.Context, inst uint32, size uint64) (wire.Frame, error) {
+	if err := l.reserve(int(size)); err != nil {
+		return wire.Frame{}, err
+	}
+	ctx = context.WithoutCancel(ctx) // it takes no time, and data would be lost
+	f, err := l.call(ctx, wire.Frame{Op: wire.OpFetch, Inst: inst}, "", patience{limit: controlTimeout})
+	if h := (*hangError)(nil); errors.As(err, &h) {
+		l.p.kill("handing over its data took too long")
+		err = l.p.failure()
+	}
+	return f, err
+}
+
 // patience says how long a request may take. After limit (0: for ever) the caller has to give the worker up.
 type patience struct {
 	limit time.Duration
@@ -156,7 +175,7 @@ func (l *lane) receive(ctx context.Context, f wire.Frame, wait patience) (wire.F
 	for {
 		n, err := l.sock.Read(l.buf[:cap(l.buf)])
 		if err == nil && n > 0 {
-			got, _, err := wire.Parse(l.buf[:n])
+			got, payload, err := wire.Parse(l.buf[:n])
 			if err == nil {
 				err = wire.CheckReply(f, got, uint64(len(l.region)))
 			}
@@ -164,6 +183,7 @@ func (l *lane) receive(ctx context.Context, f wire.Frame, wait patience) (wire.F
 				l.p.kill("bad reply: " + err.Error())
 				return f, l.p.failure()
 			}
+			l.answer = payload
 			return got, nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -124,6 +124,9 @@ func (m *Module) tryStart(ctx context.Context, i *instance) (wait chan struct{},
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.starting = nil
+	if faults := (*faultsError)(nil); errors.As(err, &faults) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &option.Error{Pos: position(i.env.Properties), Msg: fmt.Sprintf("plugin %s (%s): %v%s", i.env.Name, m.info.Path, err, quote(words))}
 	}
@@ -168,7 +171,7 @@ func (m *Module) spawn(ctx context.Context) (*process, error) {
 		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", m.maxProcs))
 	}
 	m.mu.Unlock()
-	p, err := spawn(launch{path: m.info.Path, env: env, stdout: os.Stdout, onLine: m.stderrLine, onLog: m.logLine})
+	p, err := spawn(launch{path: m.info.Path, executable: m.info.Executable, env: env, stdout: os.Stdout, onLine: m.stderrLine, onLog: m.logLine})
 	if err != nil {
 		return nil, err
 	}
@@ -210,9 +213,6 @@ func (m *Module) bind(ctx context.Context, p *process, i *instance) (*link, erro
 func (m *Module) makeLink(ctx context.Context, p *process, i *instance) (*link, error) {
 	l := &link{p: p}
 	n := i.lanes()
-	if m.info.Type == Input {
-		n = 1
-	}
 	var err error
 	switch {
 	case m.info.Type == Custom:
@@ -236,17 +236,10 @@ func (l *link) release() {
 
 // init calls FLBPluginInit.
 func (m *Module) init(ctx context.Context, p *process, i *instance) error {
-	props := i.properties()
-	fd, err := sharedFile(int64(len(props)))
-	if err != nil {
-		return err
+	if m.info.Typed != nil {
+		return m.submit(ctx, p, i, wire.OpInit)
 	}
-	defer closeFD(fd)
-	if err := writeAll(fd, props); err != nil {
-		return fmt.Errorf("hand the properties to the worker: %w", err)
-	}
-	f := wire.Frame{Op: wire.OpInit, Inst: i.id, Flags: i.logLevel(), Len: uint64(len(props))}
-	f, asked, err := p.call(ctx, f, "", i.set.initTimeout, fd)
+	f, asked, err := i.configure(ctx, p, wire.OpInit, i.properties())
 	if err != nil {
 		return err
 	}
@@ -256,6 +249,20 @@ func (m *Module) init(ctx context.Context, p *process, i *instance) error {
 	}
 	i.warnUnasked(strings.Split(strings.TrimSuffix(string(asked), "\x00"), "\x00"))
 	return nil
+}
+
+// configure hands the instance's properties to p, as op wants them.
+func (i *instance) configure(ctx context.Context, p *process, op wire.Op, props []byte) (wire.Frame, []byte, error) {
+	fd, err := sharedFile(int64(len(props)))
+	if err != nil {
+		return wire.Frame{}, nil, err
+	}
+	defer closeFD(fd)
+	if err := writeAll(fd, props); err != nil {
+		return wire.Frame{}, nil, fmt.Errorf("hand the properties to the worker: %w", err)
+	}
+	f := wire.Frame{Op: op, Inst: i.id, Flags: i.logLevel(), Len: uint64(len(props))}
+	return p.call(ctx, f, "", i.set.initTimeout, fd)
 }
 
 func (m *Module) preRun(ctx context.Context, p *process, i *instance) error {

@@ -20,7 +20,7 @@ func (m *Module) OutputSpec() plugin.Spec[plugin.Output] {
 		Name:    m.info.Name,
 		Summary: m.info.Description,
 		Kinds:   m.info.Kinds(),
-		Workers: 1,
+		Workers: m.workers(),
 		Config:  func() plugin.Config[plugin.Output] { return &outputConfig{m: m} },
 	}
 }
@@ -30,7 +30,7 @@ type outputConfig struct {
 	set settings
 }
 
-func (c *outputConfig) Options() []option.Option { return c.set.options() }
+func (c *outputConfig) Options() []option.Option { return c.set.options(c.m.info) }
 
 func (c *outputConfig) New(env plugin.Env) (plugin.Output, error) {
 	i, err := c.m.newInstance(env, c.set)
@@ -41,7 +41,7 @@ func (c *outputConfig) New(env plugin.Env) (plugin.Output, error) {
 	if format == Auto || format == "" {
 		format = c.m.info.EventFormat
 	}
-	return &output{instance: i, v1: format == V1, raw: c.set.format == V2}, nil
+	return &output{instance: i, v1: format == V1, raw: c.set.format == V2 || c.m.info.Typed != nil}, nil
 }
 
 // output is an instance that takes chunks.
@@ -93,12 +93,15 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	}
 	f := flight{o.env.Name, c.Tag, c.ID}
 	q.p.depart(f)
-	rc, err := o.send(ctx, q, l, c)
+	rc, words, err := o.send(ctx, q, l, c)
 	q.p.arrive(f)
 	if err != nil {
 		return o.failed(q.p, c, alone, err)
 	}
 	o.m.suspects.cleared(c.ID, rc == abi.OK)
+	if o.m.info.Typed != nil {
+		return verdict(rc, words)
+	}
 	switch rc {
 	case abi.OK:
 		return nil
@@ -135,23 +138,26 @@ func (o *output) lane(ctx context.Context) (*pool, *lane, error) {
 }
 
 // send does one flush on a lane and gives the lane back.
-func (o *output) send(ctx context.Context, q *pool, l *lane, c *event.Chunk) (int32, error) {
+func (o *output) send(ctx context.Context, q *pool, l *lane, c *event.Chunk) (rc int32, words []byte, _ error) {
 	if err := l.reserve(len(c.Bytes()) + c.Len()*growth); err != nil {
 		q.put(l)
-		return 0, err
+		return 0, nil, err
 	}
-	f := wire.Frame{Op: wire.OpFlush, Inst: o.id, Len: uint64(o.encode(l.region, c))}
+	f := wire.Frame{Op: wire.OpFlush, Inst: o.id, Flags: uint32(c.Kind), Off: c.ID, Len: uint64(o.encode(l.region, c))}
 	f, err := l.call(ctx, f, c.Tag, o.patience(c))
 	if s := (*stoppedError)(nil); errors.As(err, &s) {
 		go q.await(l, f, o.set.flushTimeout)
-		return 0, err
+		return 0, nil, err
 	}
 	if h := (*hangError)(nil); errors.As(err, &h) {
 		q.p.convict(c.ID, h.Error()+" (plugin.flush_timeout)")
 		err = q.p.failure()
 	}
+	if err == nil {
+		words = bytes.Clone(l.answer)
+	}
 	q.put(l)
-	return f.RC, err
+	return f.RC, words, err
 }
 
 func (o *output) patience(c *event.Chunk) patience {

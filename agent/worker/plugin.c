@@ -103,13 +103,20 @@ static void log_print(int level, const char *file, int line, const char *fmt, ..
 }
 
 
-int plugin_load(struct plugin *p, const char *path, int hot_reload, char *err, size_t size)
+int plugin_open(struct plugin *p, const char *path, char *err, size_t size)
 {
-	void *h = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-	if (h == NULL) {
+	p->file = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	if (p->file == NULL) {
 		snprintf(err, size, "%s", dlerror());
 		return -1;
 	}
+	p->serve = dlsym(p->file, WIRE_SERVE);
+	return 0;
+}
+
+int plugin_register(struct plugin *p, int hot_reload, char *err, size_t size)
+{
+	void *h = p->file;
 	int (*reg)(struct plugin_def *) = dlsym(h, "FLBPluginRegister");
 	p->init = dlsym(h, "FLBPluginInit");
 	if (reg == NULL || p->init == NULL) {

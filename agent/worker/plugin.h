@@ -5,8 +5,10 @@
 #include "abi.h"
 
 struct plugin {
+	void *file;
 	struct plugin_def def;
 	struct plugin_api api;
+	int32_t (*serve)(int32_t control, uint32_t version, uint32_t seq); /* NULL: it speaks C alone */
 	int (*init)(struct init_plugin *);
 	int (*flush)(const void *, size_t, const char *);
 	int (*flush_ctx)(void *, const void *, size_t, char *);
@@ -28,8 +30,9 @@ struct instance;
 /* Where log_print goes; inst is WIRE_NO_INSTANCE on a thread that works for none. */
 extern void (*plugin_log)(uint32_t inst, int level, const char *line, size_t len);
 
-/* plugin_load opens and registers path; 0, or -1 and the reason in err. */
-int plugin_load(struct plugin *, const char *path, int hot_reload, char *err, size_t size);
+/* Both return 0, or -1 and the reason in err. */
+int plugin_open(struct plugin *, const char *path, char *err, size_t size);
+int plugin_register(struct plugin *, int hot_reload, char *err, size_t size);
 
 /* instance_new takes props over: len bytes of key NUL value NUL each, and one NUL more behind them. */
 struct instance *instance_new(struct plugin *, uint32_t id, int log_level, char *props, size_t len);

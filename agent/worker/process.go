@@ -54,11 +54,12 @@ type reply struct {
 
 // launch says how a worker process starts.
 type launch struct {
-	path   string
-	env    []string
-	stdout *os.File // nil for none
-	onLine func(line string)
-	onLog  func(inst uint32, level int, line string)
+	path       string
+	executable bool // path itself is the worker
+	env        []string
+	stdout     *os.File // nil for none
+	onLine     func(line string)
+	onLog      func(inst uint32, level int, line string)
 }
 
 // spawn starts a worker. It has not loaded anything yet.
@@ -74,8 +75,12 @@ func spawn(l launch) (*process, error) {
 		return nil, fmt.Errorf("pipe for a worker's stderr: %w", err)
 	}
 	defer w.Close()
+	program := "/proc/self/exe"
+	if l.executable {
+		program = l.path
+	}
 	cmd := &exec.Cmd{
-		Path:        "/proc/self/exe",
+		Path:        program,
 		Args:        []string{"fluent-bit-worker", l.path},
 		Env:         append(append(os.Environ(), l.env...), wire.EnvKey+"="+strconv.Itoa(wire.Version)),
 		Stderr:      w,

@@ -143,6 +143,7 @@ static void serve_lane_request(struct lane *l)
 	struct instance *i = instance_find(p->head.inst);
 	uint64_t len = p->head.len;
 	p->head.len = 0;
+	p->head.off = 0;
 	p->head.flags = 0;
 	p->head.rc = 0;
 	switch (p->head.op) {
@@ -209,7 +210,11 @@ static void load(struct packet *p)
 		snprintf(err, sizeof err, "the agent speaks protocol %llu, its worker %d", (unsigned long long)f->off, WIRE_VERSION);
 		f->rc = -1;
 	} else {
-		f->rc = plugin_load(&plugin, p->payload, (int)f->flags, err, sizeof err);
+		f->rc = plugin_open(&plugin, p->payload, err, sizeof err);
+		if (f->rc == 0 && plugin.serve != NULL)
+			plugin.serve(CONTROL_FD, WIRE_VERSION, f->seq); /* returns only when it cannot */
+		if (f->rc == 0)
+			f->rc = plugin_register(&plugin, (int)f->flags, err, sizeof err);
 	}
 	f->off = WIRE_VERSION;
 	if (f->rc != 0) {

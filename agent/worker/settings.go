@@ -28,19 +28,27 @@ type settings struct {
 // ownPrefix begins the keys that are never shown to the plugin.
 const ownPrefix = "plugin."
 
-func (s *settings) options() []option.Option {
+// options are the agent's own and those that the plugin declares.
+func (s *settings) options(info Info) []option.Option {
+	if info.Typed != nil {
+		return append(s.own(), option.Declared(info.Typed.Options)...)
+	}
+	return append(s.own(),
+		option.Enum("plugin.event_format", &s.format, Auto, V1, V2).Default(string(Auto)).
+			Help("How records are encoded for the plugin: v1 is [time, body], v2 is [[time, metadata], body]; auto looks at the age of its SDK."),
+		option.Rest("", &s.rest))
+}
+
+func (s *settings) own() []option.Option {
 	return []option.Option{
 		option.Duration("plugin.flush_timeout", &s.flushTimeout).Default("300s").
 			Help("How long one flush may take before the plugin counts as hung and its worker is started anew; 0 waits for ever."),
 		option.Duration("plugin.init_timeout", &s.initTimeout).Default("60s").
 			Help("How long the plugin's Init may take."),
-		option.Enum("plugin.event_format", &s.format, Auto, V1, V2).Default(string(Auto)).
-			Help("How records are encoded for the plugin: v1 is [time, body], v2 is [[time, metadata], body]; auto looks at the age of its SDK."),
 		option.Size("plugin.memory_limit", &s.memoryLimit).
 			Help("Memory at which the plugin's Go runtime collects garbage harder (GOMEMLIMIT), for all instances of the file together."),
 		option.Int("plugin.max_procs", &s.maxProcs).
 			Help("How many processors the plugin's Go runtime uses at a time (GOMAXPROCS), for all instances of the file together."),
-		option.Rest("", &s.rest),
 	}
 }
 
@@ -70,7 +78,8 @@ func (m *Module) newInstance(env plugin.Env, set settings) (*instance, error) {
 	m.memoryLimit = max(m.memoryLimit, set.memoryLimit)
 	m.maxProcs = max(m.maxProcs, set.maxProcs)
 	m.mu.Unlock()
-	return &instance{m: m, env: env, set: set}, nil
+	i := &instance{m: m, env: env, set: set}
+	return i, m.check(i)
 }
 
 // checkKeys refuses keys that the plugin's config map, if it has one, does not name.
@@ -125,18 +134,24 @@ func appendText(b []byte, s string) []byte {
 	return append(append(b, s...), 0)
 }
 
-// lanes is how many flushes of this instance may overlap; 0 means that it takes turns with the other
-// instances of its file, which plugins with unguarded package variables need.
+// maxLanes bounds the threads of one instance.
+const maxLanes = 128
+
+// lanes is how many requests of this instance may overlap; 0 means that it takes turns with the other
+// instances of its file, which classic outputs with unguarded package variables need.
 func (i *instance) lanes() int {
-	v, ok := option.Lookup(i.env.Properties, "workers")
-	if !ok || i.m.info.Type != Output {
-		return 0
+	if i.m.info.Type != Output {
+		return 1
 	}
-	n, err := option.ParseInt(v.Text)
-	if err != nil {
-		return 0
+	if v, ok := option.Lookup(i.env.Properties, "workers"); ok {
+		if n, err := option.ParseInt(v.Text); err == nil && n > 0 {
+			return min(n, maxLanes)
+		}
 	}
-	return min(max(n, 0), 128)
+	if t := i.m.info.Typed; t != nil {
+		return min(max(t.Workers, 1), maxLanes)
+	}
+	return 0
 }
 
 // levelTrace is slog's level for Fluent Bit's trace.

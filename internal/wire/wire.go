@@ -58,7 +58,10 @@ const (
 	OpExit       // the instance is gone afterwards
 	OpUnregister // last
 	OpPing
-	OpLog // rc: level, payload: the line; inst: its instance, or NoInstance
+	OpLog    // rc: level, payload: the line; inst: its instance, or NoInstance
+	OpCheck  // typed plugins: like OpInit, but only looks at the properties; there is no instance afterwards
+	OpFilter // typed plugins, on a lane; like OpFlush; the reply's len bytes in the region, or FlagHeld, take the batch's place
+	OpSettle // typed inputs: the batch numbered off has settled; rc: its outcome
 	opEnd
 )
 
@@ -135,10 +138,10 @@ func CheckReply(request, reply Frame, region uint64) error {
 		return checkLoad(reply)
 	case reply.Inst != request.Inst:
 		return fmt.Errorf("reply for instance %d instead of %d", reply.Inst, request.Inst)
+	case reply.Op == OpCollect || reply.Op == OpFetch || reply.Op == OpFilter:
+		return checkData(reply, region)
 	case reply.Off != 0:
 		return fmt.Errorf("reply with offset %d instead of 0", reply.Off)
-	case reply.Op == OpCollect || reply.Op == OpFetch:
-		return checkData(reply, region)
 	case reply.Flags != 0 || reply.Len != 0:
 		return fmt.Errorf("reply with flags %#x and length %d where both are 0", reply.Flags, reply.Len)
 	}
@@ -162,13 +165,15 @@ const maxData = 1<<31 - 1
 
 func checkData(reply Frame, region uint64) error {
 	switch {
-	case reply.Flags&^FlagHeld != 0:
+	case reply.Flags&^(FlagHeld|FlagWatched) != 0 || reply.Op != OpCollect && reply.Flags&FlagWatched != 0:
 		return fmt.Errorf("unknown flags %#x", reply.Flags)
+	case reply.Op != OpCollect && reply.Off != 0:
+		return fmt.Errorf("reply with offset %d instead of 0", reply.Off)
 	case reply.Len > maxData:
 		return fmt.Errorf("data of %d bytes is over 2 GiB", reply.Len)
-	case reply.Flags == 0 && reply.Len > region:
+	case reply.Flags&FlagHeld == 0 && reply.Len > region:
 		return fmt.Errorf("data of %d bytes in a region of %d", reply.Len, region)
-	case reply.Flags == FlagHeld && (reply.Len <= region || reply.Op == OpFetch):
+	case reply.Flags&FlagHeld != 0 && (reply.Len <= region || reply.Op == OpFetch):
 		return fmt.Errorf("data of %d bytes held back from a region of %d", reply.Len, region)
 	}
 	return nil

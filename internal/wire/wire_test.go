@@ -58,8 +58,11 @@ func TestEveryFieldOfAReplyIsChecked(t *testing.T) {
 	f("region", collect, func(r *Frame) { r.Len = region + 1 })
 	f("held back", collect, func(r *Frame) { r.Len, r.Flags = region, FlagHeld })
 	f("2 GiB", collect, func(r *Frame) { r.Len, r.Flags = 1<<31, FlagHeld })
-	f("flags", collect, func(r *Frame) { r.Flags = 2 })
+	f("", collect, func(r *Frame) { r.Off, r.Flags = 7, FlagWatched })
+	f("flags", collect, func(r *Frame) { r.Flags = 4 })
 	fetch := Frame{Op: OpFetch}
+	f("flags", fetch, func(r *Frame) { r.Flags = FlagWatched })
+	f("offset", fetch, func(r *Frame) { r.Off = 1 })
 	f("held back", fetch, func(r *Frame) { r.Len, r.Flags = region+1, FlagHeld })
 
 	load := Frame{Op: OpLoad, Off: Version, Inst: NoInstance}

@@ -76,7 +76,7 @@ func (a *agent) fingerprint(info worker.Info) (string, error) {
 		return "", err
 	}
 	var uses []config.Section
-	for _, list := range [][]config.Section{a.tree.Customs, a.tree.Inputs, a.tree.Outputs} {
+	for _, list := range [][]config.Section{a.tree.Customs, a.tree.Inputs, a.tree.Filters, a.tree.Outputs} {
 		for _, s := range list {
 			if strings.EqualFold(s.Name, info.Name) {
 				uses = append(uses, s)
@@ -122,6 +122,8 @@ func (m *modules) add(mod *worker.Module, t worker.Type) {
 	switch t {
 	case worker.Input:
 		m.set.Inputs = append(m.set.Inputs, mod.InputSpec())
+	case worker.Filter:
+		m.set.Filters = append(m.set.Filters, mod.FilterSpec())
 	case worker.Output:
 		m.set.Outputs = append(m.set.Outputs, mod.OutputSpec())
 	case worker.Custom:
@@ -132,6 +134,7 @@ func (m *modules) add(mod *worker.Module, t worker.Type) {
 // join puts the loaded plugins behind the built-in ones: of two with one name the later one counts.
 func (m *modules) join(set plugin.Set) plugin.Set {
 	set.Inputs = append(set.Inputs, m.set.Inputs...)
+	set.Filters = append(set.Filters, m.set.Filters...)
 	set.Outputs = append(set.Outputs, m.set.Outputs...)
 	set.Customs = append(set.Customs, m.set.Customs...)
 	return set

@@ -1,24 +1,29 @@
-package cshared
+package serve
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
-	"os"
 
 	"github.com/fluent/fluent-bit-go/internal/abi"
-	"github.com/fluent/fluent-bit-go/internal/abi/guest"
 )
 
-// handler writes to the host's log: the message, and the attributes as key=value behind it.
+// Printer writes one line to the host's log, at one of Fluent Bit's levels. Enabled tells whether the host
+// wants lines of that level.
+type Printer interface {
+	Print(level int, line string)
+	Enabled(level int) bool
+}
+
+// handler writes the message, and the attributes as key=value behind it.
 type handler struct {
-	to    guest.Logger
+	to    Printer
 	text  slog.Handler // renders message and attributes into line
 	line  *bytes.Buffer
 	turns chan struct{} // holds one while line is in use
 }
 
-func newHandler(to guest.Logger) slog.Handler {
+func newLogger(to Printer) *slog.Logger {
 	h := &handler{to: to, line: new(bytes.Buffer), turns: make(chan struct{}, 1)}
 	h.text = slog.NewTextHandler(h.line, &slog.HandlerOptions{Level: slog.LevelDebug - 4, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
@@ -26,11 +31,10 @@ func newHandler(to guest.Logger) slog.Handler {
 		}
 		return a
 	}})
-	return h
+	return slog.New(h)
 }
 
-// Enabled leaves the decision to the host, which knows its level.
-func (h *handler) Enabled(context.Context, slog.Level) bool { return true }
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return h.to.Enabled(level(l)) }
 
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	h.turns <- struct{}{}
@@ -43,10 +47,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if attrs := bytes.TrimSpace(h.line.Bytes()); len(attrs) > 0 {
 		line += " " + string(attrs)
 	}
-	if !h.to.Print(level(r.Level), line) {
-		_, err := os.Stderr.WriteString(line + "\n")
-		return err
-	}
+	h.to.Print(level(r.Level), line)
 	return nil
 }
 

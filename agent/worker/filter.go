@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/internal/abi"
+	"github.com/fluent/fluent-bit-go/internal/wire"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// FilterSpec shows the file, which must hold a typed plugin, as a filter.
+func (m *Module) FilterSpec() plugin.Spec[plugin.Filter] {
+	return plugin.Spec[plugin.Filter]{
+		Name:    m.info.Name,
+		Summary: m.info.Description,
+		Kinds:   m.info.Kinds(),
+		Retags:  m.info.Typed.Retags,
+		Config:  func() plugin.Config[plugin.Filter] { return &filterConfig{m: m} },
+	}
+}
+
+type filterConfig struct {
+	m         *Module
+	set       settings
+	onFailure onFailure
+}
+
+// onFailure is what happens to a batch that the plugin cannot take.
+type onFailure string
+
+const (
+	passOn onFailure = "pass"
+	drop   onFailure = "drop"
+)
+
+func (c *filterConfig) Options() []option.Option {
+	return append(c.set.options(c.m.info),
+		option.Enum("plugin.on_failure", &c.onFailure, passOn, drop).Default(string(passOn)).
+			Help("What becomes of records when the plugin's worker has ended twice over them: pass lets them through as they are, drop removes them, which is for filters that must not be passed by."))
+}
+
+func (c *filterConfig) New(env plugin.Env) (plugin.Filter, error) {
+	i, err := c.m.newInstance(env, c.set)
+	if err != nil {
+		return nil, err
+	}
+	return &filter{instance: i, onFailure: c.onFailure}, nil
+}
+
+// filter is an instance that edits batches. A batch whose worker ends is tried again in the next one.
+type filter struct {
+	*instance
+	onFailure onFailure
+}
+
+// Start starts the plugin.
+func (f *filter) Start(ctx context.Context) error { return f.m.start(ctx, f.instance) }
+
+// Close ends it.
+func (f *filter) Close() error { return f.m.end(f.instance) }
+
+// attempts is how many workers a batch may see.
+const attempts = 2
+
+// Filter has the plugin edit the batch.
+func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
+	var err error
+	for range attempts {
+		if err = f.try(ctx, b); err == nil || ctx.Err() != nil {
+			return err
+		}
+		if end := (*endError)(nil); !errors.As(err, &end) {
+			return err // the plugin's own error: the batch is as it left it
+		}
+	}
+	if f.onFailure == drop {
+		n := b.Len()
+		for r := range b.Edit() {
+			r.Drop()
+		}
+		return fmt.Errorf("%d records are dropped (plugin.on_failure): %w", n, err)
+	}
+	return fmt.Errorf("%d records pass unfiltered (plugin.on_failure): %w", b.Len(), err)
+}
+
+func (f *filter) try(ctx context.Context, b *event.Batch) error {
+	k, err := f.m.linkOf(ctx, f.instance)
+	if err != nil {
+		return err
+	}
+	l, err := k.pool.get(ctx)
+	if err != nil {
+		return err
+	}
+	in := flight{instance: f.env.Name, tag: b.Tag}
+	k.p.depart(in)
+	err = f.send(ctx, l, b)
+	k.p.arrive(in)
+	if s := (*stoppedError)(nil); errors.As(err, &s) {
+		go k.pool.abandon(l)
+		return err
+	}
+	if h := (*hangError)(nil); errors.As(err, &h) {
+		k.p.kill(h.Error() + " (plugin.flush_timeout)")
+		err = k.p.failure()
+	}
+	k.pool.put(l)
+	return err
+}
+
+// send does one round on a lane.
+func (f *filter) send(ctx context.Context, l *lane, b *event.Batch) error {
+	data := b.Bytes()
+	if err := l.reserve(len(data)); err != nil {
+		return err
+	}
+	req := wire.Frame{Op: wire.OpFilter, Inst: f.id, Flags: uint32(b.Kind), Len: uint64(copy(l.region, data))}
+	reply, err := l.call(ctx, req, b.Tag, patience{limit: f.set.flushTimeout})
+	if err != nil {
+		return err
+	}
+	words := string(l.answer)
+	if reply.Flags&wire.FlagHeld != 0 {
+		if reply, err = l.fetch(ctx, f.id, reply.Len); err != nil {
+			return err
+		}
+	}
+	if err := b.Load(l.region[:reply.Len]); err != nil {
+		return fmt.Errorf("the plugin gave back what are no records: %w", err)
+	}
+	if reply.RC != abi.OK && reply.Op == wire.OpFilter {
+		return errors.New(words)
+	}
+	if words != "" {
+		b.Tag = words
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// eachForm runs f with a rig of the typed plugin as a shared object and as an executable.
+func eachForm(t *testing.T, kind string, f func(t *testing.T, r *rig)) {
+	for _, form := range []string{"typed", "exe"} {
+		t.Run(form, func(t *testing.T) {
+			r := newRig(t, form+"-"+kind)
+			if typed := r.mod.Info().Typed; typed == nil || typed.Name != "typed" {
+				t.Fatalf("%+v", r.mod.Info())
+			}
+			f(t, r)
+		})
+	}
+}
+
+func TestTypedOutputSeesTagMetadataAndBody(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		o := r.output("typed.0", "word", "a", "word", "b c")
+		b := event.New("app")
+		b.Append(event.Time{Sec: 1}, event.AppendStr(event.AppendStr(event.AppendMap(nil, 1), "m"), "v"), event.AppendMap(nil, 0))
+		c := event.NewChunk(7, "app", event.Logs, b.Bytes(), 1)
+		if err := o.Flush(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{`start typed.0 tag=app.typed.0 words=["a" "b c"]`, `app {"m":"v"} {}`}
+		if got := r.lines(); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		waitFor(t, "the log line", func() bool { return r.log.has(`level=WARN msg="starting mode=\"\"" instance=typed.0`) })
+		if r.log.has("too much") {
+			t.Error("a debug line in a log of level info")
+		}
+		if o.m.workers() != 3 || cap(o.link.pool.free) != 3 {
+			t.Error("the plugin's own number of workers is not used")
+		}
+	})
+}
+
+func TestTypedOutputsErrorsKeepTheirMeaning(t *testing.T) {
+	f := func(mode string, is func(error) bool, words string) {
+		t.Run(mode, func(t *testing.T) {
+			eachForm(t, "output", func(t *testing.T, r *rig) {
+				err := r.output("typed.0", "mode", mode).Flush(t.Context(), chunkOf("app", 0, 5))
+				if err == nil || !is(err) || !strings.Contains(err.Error(), words) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	plain := func(err error) bool {
+		return !plugin.Dropped(err) && !plugin.Poisoned(err) && plugin.Rejected(err) == nil
+	}
+	f("retry", plain, "later, please")
+	f("panic", plain, "panic: as it was told")
+	f("drop", plugin.Dropped, "never")
+	f("poison", plugin.Poisoned, "it hurts")
+	f("reject", func(err error) bool {
+		r := plugin.Rejected(err)
+		return r != nil && slices.Equal(r.Records, []int{1, 2})
+	}, "odd")
+}
+
+func TestTypedPluginsDeathCostsNoRecord(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		o := r.output("typed.0", "mode", "die-once")
+		if failed := r.deliver(o, "app", 0, 10); failed != 1 {
+			t.Errorf("%d attempts failed instead of one", failed)
+		}
+		if got := len(r.lines()); got != 12 { // two starts, ten records
+			t.Errorf("%q", r.lines())
+		}
+	})
+}
+
+func TestTypedFaultsOfAConfigurationNameTheirPlaceBeforeTheStart(t *testing.T) {
+	f := func(want string, kv ...string) {
+		t.Helper()
+		eachForm(t, "output", func(t *testing.T, r *rig) {
+			env, props := r.env("typed.0", kv...)
+			cfg := r.mod.OutputSpec().Config()
+			err := option.Decode(cfg.Options(), props, option.Pos{File: "test.conf", Line: 1})
+			if err == nil {
+				_, err = cfg.New(env)
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %q", kv, err, want)
+			}
+		})
+	}
+	f("test.conf:3:5: n: 'many' is not a whole number", "n", "many")
+	f("test.conf:3:5: unknown configuration property 'mdoe'; did you mean 'mode'?", "mdoe", "x")
+	f("test.conf:3:5: mode: 'refuse' is refused; say something else", "mode", "refuse")
+}
+
+func TestTypedStartErrorIsTold(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		o, err := build(r, r.mod.OutputSpec(), "typed.0", "mode", "start")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = o.(*output).Start(t.Context())
+		if err == nil || !strings.HasPrefix(err.Error(), "test.conf:1:5: plugin typed.0 (") || !strings.HasSuffix(err.Error(), "no server here") {
+			t.Error(err)
+		}
+	})
+}
+
+func (r *rig) filter(kv ...string) *filter {
+	r.tb.Helper()
+	f, err := build(r, r.mod.FilterSpec(), "typed.0", kv...)
+	if err == nil {
+		err = f.(*filter).Start(r.tb.Context())
+	}
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	return f.(*filter)
+}
+
+func batchOf(n int) *event.Batch {
+	b := event.New("app")
+	for i := range n {
+		b.Append(event.Time{Sec: 1}, nil, event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(i)))
+	}
+	return b
+}
+
+func TestFilterInAWorkerEditsDropsAndRetags(t *testing.T) {
+	f := func(mode string, wantErr string, check func(b *event.Batch) bool) {
+		t.Run(mode, func(t *testing.T) {
+			eachForm(t, "filter", func(t *testing.T, r *rig) {
+				x := r.filter("mode", mode, "plugin.flush_timeout", "1")
+				b := batchOf(100)
+				err := x.Filter(t.Context(), b)
+				if (err == nil) != (wantErr == "") || err != nil && !strings.Contains(err.Error(), wantErr) {
+					t.Errorf("%v, want %q", err, wantErr)
+				}
+				if !check(b) {
+					t.Errorf("%d records with tag %q", b.Len(), b.Tag)
+				}
+			})
+		})
+	}
+	same := func(b *event.Batch) bool { return b.Len() == 100 && string(b.Bytes()) == string(batchOf(100).Bytes()) }
+	f("", "", same)
+	f("add", "", func(b *event.Batch) bool {
+		for r := range b.Records() {
+			if ok, _ := r.Get("added").Bool(); !ok {
+				return false
+			}
+		}
+		return b.Len() == 100
+	})
+	f("drop", "", func(b *event.Batch) bool { return b.Len() == 0 })
+	f("grow", "", func(b *event.Batch) bool { return b.Len() == 100 && len(b.Bytes()) > 10_000_000 })
+	f("retag", "", func(b *event.Batch) bool { return b.Tag == "other" && b.Len() == 100 })
+	f("error", "half done", same)
+	f("panic", "panic: as it was told", same)
+	f("die-once", "", same)
+	f("die", "100 records pass unfiltered (plugin.on_failure): its worker ended: exit status 3", same)
+	f("hang", "100 records pass unfiltered (plugin.on_failure)", same)
+}
+
+func TestFilterThatMustNotBePassedDropsInstead(t *testing.T) {
+	eachForm(t, "filter", func(t *testing.T, r *rig) {
+		b := batchOf(100)
+		err := r.filter("mode", "die", "plugin.on_failure", "drop").Filter(t.Context(), b)
+		if b.Len() != 0 || err == nil || !strings.Contains(err.Error(), "100 records are dropped") {
+			t.Errorf("%d records are left: %v", b.Len(), err)
+		}
+	})
+}
+
+// collector takes what an input emits and settles it.
+type collector struct {
+	got  []string
+	stop context.CancelFunc // called after as many batches
+	n    int
+}
+
+func (c *collector) Emit(_ context.Context, b *event.Batch) error {
+	for r := range b.Records() {
+		c.got = append(c.got, fmt.Sprintf("%s %s", b.Tag, event.AppendJSON(nil, r.Get("n"), event.JSONStyle{})))
+	}
+	b.Settle(event.Delivered)
+	if c.n--; c.n == 0 && c.stop != nil {
+		c.stop()
+	}
+	return nil
+}
+
+func (r *rig) typedInput(kv ...string) *typedInput {
+	r.tb.Helper()
+	i, err := build(r, r.mod.InputSpec(), "typed.0", kv...)
+	if err == nil {
+		err = i.(*typedInput).Start(r.tb.Context())
+	}
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	return i.(*typedInput)
+}
+
+func TestTypedInputHandsOverItsBatchesAndLearnsOfTheirSettlement(t *testing.T) {
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		i := r.typedInput("mode", "retag")
+		c := &collector{}
+		if err := i.Run(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		if want := []string{"t.0 0", "t.1 1", "t.2 2"}; !slices.Equal(c.got, want) {
+			t.Errorf("%q, want %q", c.got, want)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+		for k := range 3 {
+			if r.count(fmt.Sprintf("settled %d delivered", k)) != 1 {
+				t.Errorf("settlement %d was not told: %q", k, r.lines())
+			}
+		}
+	})
+}
+
+func TestTypedInputHandsOverLargeBatches(t *testing.T) {
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		c := &collector{}
+		if err := r.typedInput("mode", "grow", "n", "2").Run(t.Context(), c); err != nil || len(c.got) != 122 {
+			t.Errorf("%d records: %v", len(c.got), err)
+		}
+	})
+}
+
+func TestTypedInputThatFailsSaysWhy(t *testing.T) {
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		err := r.typedInput("mode", "fail").Run(t.Context(), &collector{})
+		if err == nil || err.Error() != "the source dried up" {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTypedInputStopsWhenItIsTold(t *testing.T) {
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		i := r.typedInput("mode", "wait")
+		ctx, stop := context.WithCancel(t.Context())
+		if err := i.Run(ctx, &collector{n: 3, stop: stop}); err != nil {
+			t.Error(err)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+		if r.count("close") != 1 {
+			t.Errorf("%q", r.lines())
+		}
+	})
+}

@@ -1,0 +1,109 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/option"
+)
+
+// Typed plugins, those written with package plugin, speak the protocol themselves, whether they are programs
+// or shared objects that export [ServeSymbol]. For them
+//
+//   - the reply to OpLoad carries [FlagTyped], and JSON of a [Declaration] as its only text;
+//   - the properties of OpInit and OpCheck are JSON of a [Section]; a reply with rc 0 carries why, as JSON of
+//     what [Faults] returns;
+//   - OpFlush tells the chunk's number in off and its kind in flags; its reply carries the error's text, and
+//     for [RCRejected] JSON of a [Rejects];
+//   - OpCollect waits until there is data; its reply has rc 0 when the input has come to its end and -1, with
+//     the reason, when it failed, the batch's number in off and its tag in the payload, "" for the configured one;
+//   - OpPause comes once, when nothing more is collected: a collect that waits is answered with rc 0.
+
+// ServeSymbol is the function `int32_t (int32_t control, uint32_t version, uint32_t seq)` that a shared object
+// exports when it speaks the protocol: it answers the OpLoad of that seq, and serves from then on. It returns
+// -1 when it speaks another version.
+const ServeSymbol = "FluentBitServe"
+
+// FlagTyped in the reply to OpLoad.
+const FlagTyped = 1 << 31
+
+// Flags in the reply to OpCollect, beside FlagHeld.
+const FlagWatched = 2 // OpSettle is awaited for this batch
+
+// TypeFilter is a kind of plugin that only this protocol knows.
+const TypeFilter = 4
+
+// Return codes of a typed plugin's flush, beside those of package abi.
+const (
+	RCPoison   = 3 // the chunk itself is the fault
+	RCRejected = 4 // done but for some records
+)
+
+// Declaration is what a typed plugin tells about itself.
+type Declaration struct {
+	Type    int                  `json:"type"`
+	Name    string               `json:"name"`
+	Summary string               `json:"summary"`
+	Kinds   uint8                `json:"kinds"`
+	Workers int                  `json:"workers,omitempty"`
+	Retags  bool                 `json:"retags,omitempty"`
+	Rereads bool                 `json:"rereads,omitempty"`
+	Options []option.Declaration `json:"options"`
+}
+
+// Section is one instance's configuration.
+type Section struct {
+	Name       string            `json:"name"`
+	Alias      string            `json:"alias,omitempty"`
+	Tag        string            `json:"tag,omitempty"`
+	At         option.Pos        `json:"at"`
+	Properties []option.Property `json:"properties"` // those that the plugin's options know
+	All        []option.Property `json:"all"`
+	RawUTF8    bool              `json:"raw_utf8,omitempty"`
+	NaNAsNull  bool              `json:"nan_as_null,omitempty"`
+	Grace      time.Duration     `json:"grace"`
+}
+
+// Rejects are the records of a chunk that its destination refused.
+type Rejects struct {
+	Records []int  `json:"records"` // positions in the chunk, ascending
+	Why     string `json:"why"`
+}
+
+// Faults takes an error apart into what is wrong at which place; it makes sure that the list fits a packet.
+func Faults(err error) []option.Error {
+	var list []option.Error
+	var walk func(error)
+	walk = func(err error) {
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range many.Unwrap() {
+				walk(e)
+			}
+			return
+		}
+		if len(list) == 20 {
+			return
+		}
+		e := option.Error{Msg: err.Error()}
+		if at := (*option.Error)(nil); errors.As(err, &at) {
+			e = *at
+		}
+		if len(e.Msg) > 2048 {
+			e.Msg = strings.ToValidUTF8(e.Msg[:2048], "") + "…"
+		}
+		list = append(list, e)
+	}
+	walk(err)
+	return list
+}
+
+// Encode writes v as JSON. It cannot fail for the types of this package.
+func Encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return b
+}
