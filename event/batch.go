@@ -195,7 +195,12 @@ func (b *Batch) Commit(dst []byte) {
 }
 
 // Reset empties the batch and keeps its memory. Only for a batch that was not emitted.
-func (b *Batch) Reset() { b.data, b.index, b.n, b.done = b.data[:0], b.index[:0], 0, nil }
+func (b *Batch) Reset() {
+	if poisoning.Load() {
+		b.overwrite()
+	}
+	b.data, b.index, b.n, b.done = b.data[:0], b.index[:0], 0, nil
+}
 
 // Where hides all records from [Batch.Records] and [Batch.Edit] that keep does not name; they stay in the
 // batch. nil shows them all again.

@@ -400,9 +400,11 @@ func BenchmarkParseBatch(b *testing.B) {
 // read back as the same.
 func FuzzBatch(f *testing.F) {
 	f.Add(batchOf(f, `{"a":1}`, open(`{"g":1}`), `{"a":2}`, `{"b":[1,2,{"c":null}]}`, shut, `{}`).Bytes(), uint64(0x1234567890))
+	f.Add(batchOf(f, `{"a":1}`, open(`{"g":1}`), `{"a":2}`, `{"b":[]}`, shut, `{}`).Bytes(), uint64(0xf2d1234567890abc))
 	f.Add([]byte{0x92, 1, 0x80, 0x05, 0x92, 0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x81, 0xa1, 'k', 0xc0}, uint64(3))
 	f.Add(binary.BigEndian.AppendUint32([]byte{0x92, 0x92, 0xdf}, 1<<31), uint64(0))
 	f.Fuzz(func(t *testing.T, data []byte, choices uint64) {
+		defer Poison(Poison(choices>>63 == 1))
 		size := len(data)
 		b, err := Parse("t", bytes.Clone(data))
 		var bad *BadRecords

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"iter"
 
 	"github.com/fluent/fluent-bit-go/internal/msgp"
@@ -15,12 +16,17 @@ type Chunk struct {
 	data  []byte
 	index []entry // of all of data, or none: the chunk was not put together here
 	n     int
+	own   bool         // data is nobody else's
 	mem   *chunkMemory // nil: none was borrowed
 }
 
 // NewChunk makes a chunk of checked bytes that hold n records (1 for signals other than logs).
 func NewChunk(id uint64, tag string, kind Kinds, data []byte, n int) *Chunk {
-	return &Chunk{ID: id, Tag: tag, Kind: max(kind, Logs), data: data, n: n}
+	c := &Chunk{ID: id, Tag: tag, Kind: max(kind, Logs), data: data, n: n, own: data == nil}
+	if poisoning.Load() {
+		c.data, c.own = bytes.Clone(data), true
+	}
+	return c
 }
 
 // View makes a chunk of bytes that come from outside and stay where they are: they must not change until

@@ -17,7 +17,7 @@ func (b *Batch) Edit() iter.Seq[*Edit] {
 			return
 		}
 		w := writer{data: b.data, out: b.data[:0], other: b.other, index: b.spare[:0], inPlace: true}
-		e, done := &b.edit, 0
+		e, done, p := &b.edit, 0, b.poisoner()
 		e.group = Group{}
 		defer func() {
 			for _, ent := range b.index[done:] {
@@ -30,6 +30,7 @@ func (b *Batch) Edit() iter.Seq[*Edit] {
 			}
 			b.data, b.index, b.spare = w.out, w.index, b.index
 			b.n = len(b.index) - w.markers
+			p.finish(b)
 		}()
 		for _, ent := range b.index {
 			start, end := w.read, int(ent.end)
@@ -45,11 +46,13 @@ func (b *Batch) Edit() iter.Seq[*Edit] {
 				continue
 			}
 			e.dropped, e.changed, e.extra, e.inserted = false, false, e.extra[:0], 0
+			p.show(e)
 			more := yield(e)
 			if !e.dropped && !e.changed && e.inserted == 0 {
 				w.pass(ent) // fast path: nothing happened
 			} else {
 				w.replace(e, end)
+				p.change()
 			}
 			if done++; !more {
 				return

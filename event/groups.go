@@ -13,13 +13,14 @@ func (b *Batch) EditGroups() iter.Seq[*Edit] {
 		var out []byte // what has become of data[:run]
 		run, start := 0, 0
 		index := b.spare[:0]
-		e := &b.edit
+		e, p := &b.edit, b.poisoner()
 		finish := func() {
-			if run == 0 {
-				return // nothing was changed
+			if run > 0 { // something was changed
+				b.data = append(out, b.data[run:]...)
+				b.index, b.spare = index, b.index
+				p.change()
 			}
-			b.data = append(out, b.data[run:]...)
-			b.index, b.spare = index, b.index
+			p.finish(b)
 		}
 		more := true
 		for _, ent := range b.index {
@@ -31,6 +32,7 @@ func (b *Batch) EditGroups() iter.Seq[*Edit] {
 					body, _, _ := layout(raw)
 					e.raw, e.body, e.group = raw, body, g
 					e.dropped, e.changed, e.extra, e.inserted = false, false, e.extra[:0], 0
+					p.show(e)
 					if more = yield(e); e.changed {
 						out = append(append(out, b.data[run:from]...), e.raw...)
 						run = end

@@ -27,6 +27,11 @@ func (b *Batch) borrow() {
 // Release empties the batch and gives its memory to batches to come. Who owns a batch calls it once nobody
 // reads its bytes any more: the pipeline for all that was emitted. The settlement is not touched.
 func (b *Batch) Release() {
+	if poisoning.Load() {
+		b.overwrite()
+		*b = Batch{Tag: b.Tag, Kind: b.Kind, done: b.done}
+		return
+	}
 	m := b.mem
 	if m == nil {
 		m = new(memory)
@@ -76,7 +81,11 @@ func (c *Chunk) appendData(more []byte) {
 
 // Release gives the chunk's memory to chunks to come, once nobody reads it any more.
 func (c *Chunk) Release() {
-	if m := c.mem; m != nil {
+	if poisoning.Load() {
+		if c.own {
+			poison(c.data)
+		}
+	} else if m := c.mem; m != nil {
 		m.index = c.index
 		if m.data == nil {
 			viewMemories.Put(m)

@@ -186,7 +186,7 @@ func (o *output) flush(ctx context.Context, d *delivery) error {
 			return nil
 		}
 	}
-	return o.plugin.Flush(ctx, chunk)
+	return chunk.Lend(func(c *event.Chunk) error { return o.plugin.Flush(ctx, c) })
 }
 
 // process makes this output's own version of a chunk, once.

@@ -406,3 +406,9 @@ func TestWildcardMatchesWholeTags(t *testing.T) {
 	f("abc", "ABC", false)
 	f("**", "x", true)
 }
+
+// Whoever looks at records too late is to find rubbish.
+func TestMain(m *testing.M) {
+	event.Poison(true)
+	m.Run()
+}

@@ -89,7 +89,7 @@ func (k *Kit) Refuse(err error) {
 	k.refuse = err
 }
 
-// Emit keeps what an input emits.
+// Emit keeps the text of what an input emits, and overwrites the bytes, which are no longer the input's.
 func (k *Kit) Emit(_ context.Context, b *event.Batch) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -107,6 +107,8 @@ func (k *Kit) Emit(_ context.Context, b *event.Batch) error {
 		k.records = append(k.records, Text(r.Body()))
 	}
 	b.Settle(event.Delivered)
+	defer event.Poison(event.Poison(true))
+	b.Release()
 	return nil
 }
 

@@ -77,6 +77,14 @@ func (w logWriter) Write(p []byte) (int, error) {
 	return w.k.log.Write(p)
 }
 
+// Flush gives an output a chunk, and overwrites what it was given once Flush has returned: an output that
+// keeps views of it is left with rubbish.
+func Flush(t testing.TB, o plugin.Output, c *event.Chunk) error {
+	t.Helper()
+	defer event.Poison(event.Poison(true))
+	return c.Lend(func(c *event.Chunk) error { return o.Flush(t.Context(), c) })
+}
+
 // Chunk makes a chunk of logs from records written as JSON: [time, {body}] or [[time, {metadata}], {body}].
 func Chunk(t testing.TB, tag string, records ...string) *event.Chunk {
 	t.Helper()

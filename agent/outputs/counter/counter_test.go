@@ -21,7 +21,7 @@ func TestCountersArePrintedPerChunk(t *testing.T) {
 	o, w := p.(*output), new(bytes.Buffer)
 	o.now = func() event.Time { return event.Time{Sec: 1700000000, Nsec: 250000999} }
 	o.w = failing{}
-	if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{}]`)); err == nil {
+	if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{}]`)); err == nil {
 		t.Error("a failed write is no error")
 	}
 	o.w = w
@@ -29,7 +29,7 @@ func TestCountersArePrintedPerChunk(t *testing.T) {
 		outputtest.Chunk(t, "t", `[1,{}]`, `[1,{}]`, `[1,{}]`),
 		outputtest.Chunk(t, "t", `[[-1,{}],{}]`, `[1,{}]`, `[[-2,{}],{}]`),
 	} {
-		if err := o.Flush(t.Context(), c); err != nil {
+		if err := outputtest.Flush(t, o, c); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func TestTheFlushThatReachesALimitStopsTheAgentOnce(t *testing.T) {
 		}
 		got := 0
 		for i := 1; i <= 5; i++ {
-			if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{}]`, `[2,{}]`)); err != nil {
+			if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{}]`, `[2,{}]`)); err != nil {
 				t.Fatal(err)
 			}
 			if got == 0 && len(k.Stops()) > 0 {

@@ -29,7 +29,7 @@ func build(t *testing.T, pairs ...string) (*output, *outputtest.Kit) {
 
 func flush(t *testing.T, o *output, c *event.Chunk) {
 	t.Helper()
-	if err := o.Flush(t.Context(), c); err != nil {
+	if err := outputtest.Flush(t, o, c); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -155,7 +155,7 @@ func TestARecordWithoutFileGoesByPolicy(t *testing.T) {
 		t.Helper()
 		dir := t.TempDir()
 		o, k := build(t, append(pairs, "path", dir, "file", "$app", "format", "plain", "fallback_path", dir)...)
-		err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{"app":"a"}]`, `[2,{"x":1}]`))
+		err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{"app":"a"}]`, `[2,{"x":1}]`))
 		if plugin.Dropped(err) != refused || (err != nil) != refused {
 			t.Errorf("%v: %v", pairs, err)
 		}
@@ -174,7 +174,7 @@ func TestOnlySoManyFilesComeFromRecords(t *testing.T) {
 	chunk := outputtest.Chunk(t, "t", `[1,{"app":"a"}]`, `[2,{"app":"b"}]`, `[3,{"app":"c"}]`)
 	dir := t.TempDir()
 	o, _ := build(t, "path", dir, "file", "$app", "max_dynamic_files", "2")
-	if err := o.Flush(t.Context(), chunk); !plugin.Dropped(err) || !strings.Contains(err.Error(), "raise max_dynamic_files") {
+	if err := outputtest.Flush(t, o, chunk); !plugin.Dropped(err) || !strings.Contains(err.Error(), "raise max_dynamic_files") {
 		t.Error(err)
 	}
 	if got := files(t, dir); got != "" {
@@ -195,7 +195,7 @@ func TestOnlySoManyFilesComeFromRecords(t *testing.T) {
 func TestAMissingDirectoryIsAnErrorUnlessItMayBeMade(t *testing.T) {
 	dir := t.TempDir()
 	o, _ := build(t, "path", dir+"/no/such", "file", "f")
-	err := o.Flush(t.Context(), sample(t))
+	err := outputtest.Flush(t, o, sample(t))
 	if err == nil || plugin.Dropped(err) || !strings.Contains(err.Error(), "set mkdir on") {
 		t.Error(err)
 	}
@@ -213,7 +213,7 @@ func TestAFailedFlushLeavesNothingBehind(t *testing.T) {
 	}
 	o, _ := build(t, "path", dir, "file", "$app", "format", "plain")
 	flush(t, o, outputtest.Chunk(t, "t", `[1,{"app":"a"}]`))
-	if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{"app":"a","n":2}]`, `[1,{"app":"b"}]`)); err == nil {
+	if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{"app":"a","n":2}]`, `[1,{"app":"b"}]`)); err == nil {
 		t.Error("a directory was written to")
 	}
 	wantFile(t, filepath.Join(dir, "a"), "{\"app\":\"a\"}\n")

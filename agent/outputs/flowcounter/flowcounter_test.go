@@ -33,7 +33,7 @@ func TestASpanIsPrintedWhenItIsOver(t *testing.T) {
 	}
 	flush := func(records ...string) {
 		t.Helper()
-		if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", records...)); err != nil {
+		if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", records...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,7 +54,7 @@ func TestASpanIsPrintedWhenItIsOver(t *testing.T) {
 func TestEventTimeMayBeLateByOneSpan(t *testing.T) {
 	o, w, k := build(t, "unit", "second", "event_based", "on")
 	c := outputtest.Chunk(t, "t", `[10,{}]`, `[9,{}]`, `[10,{}]`, `[11,{}]`, `[10,{}]`, `[9,{}]`, `[20,{}]`, `[19,{}]`, `[11,{}]`)
-	if err := o.Flush(t.Context(), c); err != nil {
+	if err := outputtest.Flush(t, o, c); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.Close(); err != nil {

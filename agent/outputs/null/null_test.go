@@ -14,10 +14,10 @@ func TestEveryFormatAndSignalIsTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{"a":1}]`)); err != nil {
+		if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{"a":1}]`)); err != nil {
 			t.Error(err)
 		}
-		if err := o.Flush(t.Context(), event.NewChunk(2, "t", event.Metrics, []byte("payload"), 1)); err != nil {
+		if err := outputtest.Flush(t, o, event.NewChunk(2, "t", event.Metrics, []byte("payload"), 1)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -19,7 +19,7 @@ func TestTimeAndValueMakeALine(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := outputtest.Chunk(t, "../t", `[1700000000.25,{"a":7,"b":-1.5}]`, `[2,{"a":"x","b":" 12.25 "}]`, `[3,{}]`, `[4,{"b":18446744073709551615,"a":null}]`)
-		if err := o.Flush(t.Context(), c); err != nil {
+		if err := outputtest.Flush(t, o, c); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(wantFile)
@@ -40,10 +40,10 @@ func TestAFileThatCannotBeOpenedIsRetried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{"a":1}]`)); err == nil {
+	if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{"a":1}]`)); err == nil {
 		t.Error("no error")
 	}
-	if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{}]`)); err != nil {
+	if err := outputtest.Flush(t, o, outputtest.Chunk(t, "t", `[1,{}]`)); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/outputtest"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -65,7 +66,7 @@ func TestEachFormatPrintsTheChunkWithOneWrite(t *testing.T) {
 		}
 		w := new(writes)
 		o.w = w
-		if err := o.Flush(t.Context(), sample(t)); err != nil {
+		if err := outputtest.Flush(t, o, sample(t)); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.String(); got != want || w.n != 1 {
