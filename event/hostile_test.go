@@ -138,8 +138,11 @@ func TestHugeValuesPass(t *testing.T) {
 	if err != nil || Value(v).Len() != size/20+1 {
 		t.Errorf("%d numbers, %v", Value(v).Len(), err)
 	}
-	src = append(bytes.Repeat([]byte("9"), size/10), '.', '5')
+	src = append([]byte("0."), bytes.Repeat([]byte("9"), size/10)...)
 	if v, used, err := ParseJSON(nil, src); err != nil || used != len(src) || Value(v).Type() != TypeFloat64 {
 		t.Errorf("a huge number: %v, used %d", err, used)
+	}
+	if _, used, err := ParseJSON(nil, src[2:]); !errors.Is(err, errJSONRange) || used != 0 {
+		t.Errorf("a number that is too large: %v, used %d", err, used)
 	}
 }

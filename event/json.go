@@ -22,8 +22,8 @@ type JSONStyle struct {
 // What JSON lacks is written the way Fluent Bit does, as far as the result stays valid: binary data is
 // text, an extension is the text \xNN for each byte, a map's key that is no text is put in quotes. Whole
 // floating-point numbers keep a fraction (100000.0), others take as many digits as reading them back
-// needs. Of a key that a map holds more than once the last pair is written. Bytes that are no UTF-8 are
-// left out, or become U+FFFD when characters are written as they are. A nil v is null.
+// needs. Of a key that a map holds more than once the last pair is written. Bytes that are no UTF-8 become
+// private characters from U+E000 on, or U+FFFD when characters are written as they are. A nil v is null.
 func AppendJSON(dst []byte, v Value, s JSONStyle) []byte {
 	dst, _ = appendJSON(dst, v, s)
 	return dst
@@ -268,7 +268,7 @@ func appendJSONFloat(dst []byte, f float64, size int, s JSONStyle) []byte {
 			return append(dst, "-0.0"...)
 		}
 		return append(strconv.AppendInt(dst, int64(f), 10), ".0"...)
-	case a < 1<<63 && f == math.Trunc(f):
+	case (a < 1<<63 || f == -1<<63) && f == math.Trunc(f):
 		return strconv.AppendFloat(dst, f, 'f', 1, 64)
 	case a >= 1e-4 && a < 1<<63:
 		return strconv.AppendFloat(dst, f, 'f', -1, size)
@@ -384,10 +384,9 @@ func appendEscaped[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []byte 
 			case r == utf8.RuneError && size == 1 && s.RawUTF8:
 				dst = append(dst, "\ufffd"...)
 			case r == utf8.RuneError && size == 1:
-				if cutShort(text) {
-					return append(dst, '"')
+				if claimed(text[0]) <= len(text) {
+					dst = utf8.AppendRune(dst, invalidByte+rune(text[0]))
 				}
-				dst = utf8.AppendRune(dst, invalidByte+rune(text[0]))
 			case s.RawUTF8:
 				dst = append(dst, text[:size]...)
 			case r > 0xffff:
@@ -406,22 +405,13 @@ func appendEscaped[T ~string | ~[]byte](dst []byte, text T, s JSONStyle) []byte 
 }
 
 // invalidByte is the first of 256 private characters that stand for bytes which are no UTF-8, as the C agent
-// writes them: byte 0xff becomes U+E0FF, and nothing is lost.
+// writes them: byte 0xff becomes U+E0FF. A byte that begins a character for which the text is too short, as
+// where a text was cut off, is left out.
 const invalidByte = 0xe000
 
-// cutShort reports whether text is the beginning of one character whose end is missing. Such a rest of a
-// text that was cut off somewhere is left out.
-func cutShort[T ~string | ~[]byte](text T) bool {
-	if text[0] < 0xc2 || text[0] > 0xf4 || len(text) >= utf8.UTFMax {
-		return false
-	}
-	for i := 1; i < len(text); i++ {
-		if text[i]&0xc0 != 0x80 {
-			return false
-		}
-	}
-	return !utf8.FullRuneInString(string(text))
-}
+// claimed is the length of the character that a byte beyond ASCII begins, in UTF-8 as it was before it ended
+// at U+10FFFF.
+func claimed(c byte) int { return min(max(bits.LeadingZeros8(^c), 1), 6) }
 
 func decodeRune[T ~string | ~[]byte](text T) (rune, int) {
 	if len(text) > utf8.UTFMax {

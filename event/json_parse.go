@@ -20,6 +20,7 @@ var (
 	errJSONValue  = errors.New("invalid JSON: no value begins here")
 	errJSONWord   = errors.New("invalid JSON: neither true, false nor null")
 	errJSONNumber = errors.New("invalid JSON: malformed number")
+	errJSONRange  = errors.New("invalid JSON: a number beyond what 64 bits of floating point hold")
 	errJSONEscape = errors.New("invalid JSON: unknown escape in a text")
 	errJSONKey    = errors.New("invalid JSON: a key must be a text")
 	errJSONColon  = errors.New("invalid JSON: no colon after a key")
@@ -37,7 +38,8 @@ const maxJSONDepth = 120
 // it to dst as MessagePack. used is the number of bytes that were read; what follows them is not looked
 // at. At the end of src a number counts as complete.
 //
-// Numbers without fraction and exponent become integers as long as 64 bits hold them, all others floats.
+// Numbers without fraction and exponent become integers as long as 64 bits hold them, all others floats; one
+// beyond the range of these is a fault.
 // Duplicate keys are kept. In texts, bytes are taken as they are, control characters and invalid UTF-8
 // included, as Fluent Bit does; half a surrogate pair becomes U+FFFD.
 //
@@ -381,7 +383,7 @@ func parseNumber(dst, s []byte, start int) ([]byte, int, error) {
 		return dst, start, errJSONNumber
 	}
 	if i == len(s) || s[i] != '.' && s[i]|0x20 != 'e' {
-		return appendInteger(dst, s[start:i], negative, m, digits), i, nil
+		return appendInteger(dst, s, start, i, negative, m, digits)
 	}
 	fraction := 0
 	if s[i] == '.' {
@@ -416,7 +418,7 @@ func parseNumber(dst, s []byte, start int) ([]byte, int, error) {
 		}
 		return msgp.AppendFloat(dst, f), i, nil
 	}
-	return appendDecimal(dst, s[start:i]), i, nil
+	return appendDecimal(dst, s, start, i)
 }
 
 // numberFault tells whether a number lacks digits at i because src ends there.
@@ -427,26 +429,29 @@ func numberFault(dst, src []byte, start, i int) ([]byte, int, error) {
 	return dst, start, errJSONNumber
 }
 
-func appendInteger(dst, text []byte, negative bool, m uint64, digits int) []byte {
+// appendInteger appends the whole number s[start:i].
+func appendInteger(dst, s []byte, start, i int, negative bool, m uint64, digits int) ([]byte, int, error) {
 	if digits > 19 { // the digits may not fit: the rare 20-digit uint64 and larger
-		u, err := strconv.ParseUint(string(text), 10, 64)
+		u, err := strconv.ParseUint(string(s[start:i]), 10, 64)
 		if err != nil {
-			return appendDecimal(dst, text)
+			return appendDecimal(dst, s, start, i)
 		}
 		m = u
 	}
 	switch {
 	case !negative:
-		return msgp.AppendUint(dst, m)
+		return msgp.AppendUint(dst, m), i, nil
 	case m <= 1<<63 && digits <= 19:
-		return msgp.AppendInt(dst, -int64(m))
+		return msgp.AppendInt(dst, -int64(m)), i, nil
 	}
-	return appendDecimal(dst, text)
+	return appendDecimal(dst, s, start, i)
 }
 
-// appendDecimal appends the float nearest to a number that was found to be well formed. What no float64 can
-// hold becomes an infinity.
-func appendDecimal(dst, text []byte) []byte {
-	f, _ := strconv.ParseFloat(string(text), 64)
-	return msgp.AppendFloat(dst, f)
+// appendDecimal appends the float nearest to the number s[start:i], which was found to be well formed.
+func appendDecimal(dst, s []byte, start, i int) ([]byte, int, error) {
+	f, err := strconv.ParseFloat(string(s[start:i]), 64)
+	if err != nil {
+		return dst, start, errJSONRange
+	}
+	return msgp.AppendFloat(dst, f), i, nil
 }

@@ -175,8 +175,8 @@ func appendDecoded(dst []byte, k backend, text []byte) (out []byte, isMap, ok bo
 	return out, true, ok
 }
 
-// AppendObject appends the JSON object that text holds to dst as a map. Plain words behind the object do
-// not matter, but a second JSON value makes it no object.
+// AppendObject appends the JSON object that text holds to dst as a map. Words behind the object do not
+// matter unless they begin with a whole JSON value, which makes it no single object.
 func AppendObject(dst, text []byte) (out []byte, ok bool) {
 	if len(text) > 0 && text[0] != '{' {
 		text = bytes.TrimLeft(text, " \t\r\n")
@@ -191,15 +191,8 @@ func AppendObject(dst, text []byte) (out []byte, ok bool) {
 	if used == len(text) { // fast path
 		return out, true
 	}
-	rest := bytes.TrimSpace(text[used:])
-	if len(rest) == 0 {
-		return out, true
-	}
-	if rest[0] == '{' || rest[0] == '[' {
-		return out[:len(dst)], false
-	}
-	probe, n, err := event.ParseJSON(out, rest)
-	if err == nil && n == len(rest) {
+	probe, _, err := event.ParseJSON(out, text[used:])
+	if err == nil {
 		return probe[:len(dst)], false
 	}
 	return probe[:len(out)], true
