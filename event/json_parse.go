@@ -429,19 +429,13 @@ func numberFault(dst, src []byte, start, i int) ([]byte, int, error) {
 	return dst, start, errJSONNumber
 }
 
-// appendInteger appends the whole number s[start:i].
+// appendInteger appends the whole number s[start:i], whose digits make m as long as 64 bits hold them.
 func appendInteger(dst, s []byte, start, i int, negative bool, m uint64, digits int) ([]byte, int, error) {
-	if digits > 19 { // the digits may not fit: the rare 20-digit uint64 and larger
-		u, err := strconv.ParseUint(string(s[start:i]), 10, 64)
-		if err != nil {
-			return appendDecimal(dst, s, start, i)
-		}
-		m = u
-	}
 	switch {
+	case digits > 20 || digits == 20 && string(s[i-digits:i]) > "18446744073709551615":
 	case !negative:
 		return msgp.AppendUint(dst, m), i, nil
-	case m <= 1<<63 && digits <= 19:
+	case m <= 1<<63:
 		return msgp.AppendInt(dst, -int64(m)), i, nil
 	}
 	return appendDecimal(dst, s, start, i)
