@@ -89,10 +89,14 @@ var short = map[byte]string{
 // Compile reads a format. The error says which conversion is unknown; it fits behind "the format …".
 func Compile(format string) (*Layout, error) {
 	l := &Layout{}
+	if !strings.Contains(format, "%Y") && !strings.Contains(format, "%y") {
+		l.add(op{code: opSpace}) // Fluent Bit reads such a time behind the year and a blank
+	}
+	head := len(l.ops)
 	if err := l.compile(format); err != nil {
 		return nil, err
 	}
-	if len(l.ops) == 0 {
+	if len(l.ops) == head {
 		return nil, errors.New("is empty")
 	}
 	l.zoned = l.zoned || strings.Contains(format, "%SZ") || strings.Contains(format, "%S.%LZ")

@@ -122,9 +122,26 @@ func (l *Layout) resolve(f *fields, now time.Time) (event.Time, bool) {
 	case l.Offset != 0:
 		sec -= int64(l.Offset)
 	case l.Zone != nil:
-		sec = time.Date(1970, 1, 1+int(days), f.hour, f.min, f.sec, 0, l.Zone).Unix()
+		sec = inZone(sec, l.Zone)
 	}
 	return event.Time{Sec: sec, Nsec: f.nsec}, true
+}
+
+// inZone returns the time at which clocks in the zone show what clocks in UTC show at sec. Of the two such times
+// when clocks are set back it is the first; when they are set forward and never show it, they are taken not
+// to have been set yet.
+func inZone(sec int64, zone *time.Location) int64 {
+	const day = 86400
+	before, after := offsetAt(sec-day, zone), offsetAt(sec+day, zone)
+	if before != after && offsetAt(sec-before, zone) != before && offsetAt(sec-after, zone) == after {
+		return sec - after
+	}
+	return sec - before
+}
+
+func offsetAt(sec int64, zone *time.Location) int64 {
+	_, offset := time.Unix(sec, 0).In(zone).Zone()
+	return int64(offset)
 }
 
 // clock applies am and pm, wherever they stood.

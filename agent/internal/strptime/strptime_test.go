@@ -53,6 +53,8 @@ func TestEveryConversionReadsItsPart(t *testing.T) {
 	f("%Y %j", "2024 366", "2024-12-31T00:00:00Z")
 	f("%Y-%m", "2024-05", "2024-05-01T00:00:00Z")
 	f("%Y", "2024", "2024-01-01T00:00:00Z")
+	f("%b %d %T", "  Jan 2 03:04:05", "2024-01-02T03:04:05Z")
+	f("%Y %b", " 2024 Jan", "no")
 	f("%F %T.%L %z", "2024-03-05 10:11:12.999999 +0900", "2024-03-05T01:11:12.999999Z")
 	f("%D %R", "12/31/24 23:59", "2024-12-31T23:59:00Z")
 	f("%x %X", "12/31/24 23:59:58", "2024-12-31T23:59:58Z")
@@ -122,6 +124,29 @@ func TestATimeWithoutZoneIsReadInTheOneGiven(t *testing.T) {
 	f("%F %T %z", "2024-03-05 10:11:12 +0100", ny, 7200, "2024-03-05T09:11:12Z")
 	f("%Y-%m-%dT%H:%M:%SZ", "2024-03-05T10:11:12Z", ny, 7200, "2024-03-05T10:11:12Z")
 	f("%s", "1700000000", ny, 7200, "2023-11-14T22:13:20Z")
+}
+
+func TestClocksThatAreSetBackShowATimeTwice(t *testing.T) {
+	f := func(zone, text, want string) {
+		t.Helper()
+		l := layout(t, "%Y-%m-%d %H:%M")
+		var err error
+		if l.Zone, err = time.LoadLocation(zone); err != nil {
+			t.Fatal(err)
+		}
+		if got := show(l.Parse([]byte(text), nil)); got != want {
+			t.Errorf("%s in %s: got %s, want %s", text, zone, got, want)
+		}
+	}
+	f("Europe/Berlin", "2024-10-27 01:59", "2024-10-26T23:59:00Z")
+	f("Europe/Berlin", "2024-10-27 02:30", "2024-10-27T00:30:00Z") // the first time
+	f("Europe/Berlin", "2024-10-27 03:00", "2024-10-27T02:00:00Z")
+	f("America/New_York", "2024-11-03 01:30", "2024-11-03T05:30:00Z")
+	f("Europe/Berlin", "2024-03-31 01:59", "2024-03-31T00:59:00Z")
+	f("Europe/Berlin", "2024-03-31 02:30", "2024-03-31T01:30:00Z") // never: the clock was not set yet
+	f("Europe/Berlin", "2024-03-31 03:00", "2024-03-31T01:00:00Z")
+	f("America/New_York", "2024-03-10 02:30", "2024-03-10T07:30:00Z")
+	f("Asia/Kolkata", "2024-03-10 02:30", "2024-03-09T21:00:00Z")
 }
 
 func TestADateWithoutYearIsOfTheYearThatFits(t *testing.T) {
