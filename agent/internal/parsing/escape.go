@@ -14,7 +14,7 @@ func appendEscaped(dst, s []byte) []byte {
 	for {
 		i := bytes.IndexByte(s, '\\')
 		if i < 0 || i == len(s)-1 {
-			return append(dst, s[:len(s)-trailing(i, s)]...)
+			return append(dst, s...)
 		}
 		dst = append(dst, s[:i]...)
 		c := s[i+1]
@@ -26,21 +26,13 @@ func appendEscaped(dst, s []byte) []byte {
 	}
 }
 
-// trailing is 1 when s ends in a backslash that escapes nothing, at i.
-func trailing(i int, s []byte) int {
-	if i >= 0 && i == len(s)-1 {
-		return 1
-	}
-	return 0
-}
-
 // AppendUnescaped undoes the escapes of C and JSON, those by number included (\101, \x41, \u0041,
 // \U00000041), and appends the text to dst. Half a surrogate pair becomes U+FFFD.
 func AppendUnescaped(dst, s []byte) []byte {
 	for {
 		i := bytes.IndexByte(s, '\\')
 		if i < 0 || i == len(s)-1 {
-			return append(dst, s[:len(s)-trailing(i, s)]...)
+			return append(dst, s...)
 		}
 		dst = append(dst, s[:i]...)
 		s = s[i+1:]

@@ -60,10 +60,10 @@ func TestEscapesAreUndone(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
-	f(appendEscaped, `a\tb\n\\n \"q\" \u00fc \`, "a\tb\n\\n \"q\" u00fc ")
-	f(appendEscaped, `\`, "")
+	f(appendEscaped, `a\tb\n\\n \"q\" \u00fc \`, "a\tb\n\\n \"q\" u00fc \\")
+	f(appendEscaped, `\`, `\`)
 	f(appendEscaped, ``, "")
-	f(AppendUnescaped, `a\tb\n\\n \"q\" \' \/ \`, "a\tb\n\\n \"q\" ' / ")
+	f(AppendUnescaped, `a\tb\n\\n \"q\" \' \/ \`, "a\tb\n\\n \"q\" ' / \\")
 	f(AppendUnescaped, `\u00fc \x41 \101 \U0001F600 \ud83d\ude00`, "ü A A 😀 😀")
 	f(AppendUnescaped, `\ud83d \ud83dx \ude00 \uD83D\n`, "\uFFFD \uFFFDx \uFFFD \uFFFD\n")
 	f(AppendUnescaped, `\u \x \U \uzz \UFFFFFFFF`, "u x U uzz \uFFFD")

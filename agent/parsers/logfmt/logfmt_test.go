@@ -21,7 +21,7 @@ func TestLogfmtLinesBecomeRecords(t *testing.T) {
 	f("", `msg="quote \" and \\ and \n and \u00fc" k=v`, `{"msg":"quote \" and \\ and \n and ü","k":"v"}`)
 	f("", `bare empty= quoted="" tail`, `{"bare":true,"empty":true,"quoted":"","tail":true}`)
 	f("", `a="open`, `{"a":"open"}`)
-	f("", `a="open\`, `{"a":"open"}`)
+	f("", `a="open\`, `{"a":"open\\"}`)
 	f("", `a=`, `{"a":true}`)
 	f("", `a="`, `{"a":""}`)
 	f("", "a=1\nb=2", `{"a":"1"}`)
