@@ -111,6 +111,9 @@ type Env struct {
 	// Parser finds a configured parser; false when there is none of that name.
 	Parser func(name string) (Parser, bool)
 
+	// Multiline finds multiline parsers; the error names one that is not there, or cannot be used so.
+	Multiline func(Joining) (Multiline, error)
+
 	// Emit brings a batch that a filter or output made to the pipeline's start. A parent's settlement
 	// waits for batches that were derived from it.
 	Emit func(ctx context.Context, b *event.Batch) error

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/agent/internal/parsing/parsertest"
 	"github.com/fluent/fluent-bit-go/agent/parsers/json"
 	"github.com/fluent/fluent-bit-go/agent/parsers/logfmt"
@@ -38,6 +39,11 @@ func sections(t testing.TB, file string) []config.Section {
 	}
 	if len(tree.Parsers) == 0 && len(tree.MultilineParsers) == 0 {
 		t.Fatalf("%s defines no parser", file)
+	}
+	for _, m := range tree.MultilineParsers {
+		if _, err := multiline.Define(multiline.Definition{Name: m.Name, Pos: m.Pos, Props: m.Props}, nil); err != nil {
+			t.Error(err)
+		}
 	}
 	return tree.Parsers
 }

@@ -397,6 +397,23 @@ func TestEveryServiceKeyHasHelpAndTakesItsDefault(t *testing.T) {
 	}
 }
 
+func TestMultilineBufferLimitCountsInPowersOf1024(t *testing.T) {
+	check := func(text string, want int64) {
+		t.Helper()
+		s, err := ServiceOf(&Tree{Service: []option.Property{{Key: "multiline_buffer_limit", Value: option.Value{Text: text}}}})
+		if err != nil && want >= 0 || err == nil && s.MultilineBufferLimit != want {
+			t.Errorf("%s: %d, %v", text, s.MultilineBufferLimit, err)
+		}
+	}
+	check("40", 40)
+	check("2MB", 2<<20)
+	check("1.5KiB", 1536)
+	check("1g", 1<<30)
+	check("false", 0)
+	check("-1", -1)
+	check("3mbi", -1)
+}
+
 func TestServiceDecodesWhatTheFileSays(t *testing.T) {
 	tree, err := Load("main.conf", Options{Dir: write(t, `
 -- main.conf --

@@ -209,8 +209,8 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Write characters outside ASCII as \\u escapes in JSON."),
 		option.Switch("sp.convert_from_str_to_num", &s.SPConvertFromStrToNum).Default("on").
 			Help("Let the stream processor read texts that look like numbers as numbers."),
-		option.Size("multiline_buffer_limit", &s.MultilineBufferLimit).Default("2MB").
-			Help("Longest record that a multiline parser may join."),
+		option.Var("multiline_buffer_limit", "size", &s.MultilineBufferLimit, binarySize).Default("2MB").
+			Help("Longest text that a multiline parser may join: 1MB is 1024 * 1024 bytes here. 0 is no limit."),
 		option.Enum("dns.mode", &s.DNSMode, "UDP", "TCP").Default("UDP").
 			Help("Protocol for name queries."),
 		option.String("dns.resolver", &s.DNSResolver).
@@ -287,6 +287,21 @@ func (r *reader) checkService(props []option.Property) {
 			r.warn(p.Pos, option.Suggest(p.Key, option.Names(opts)), "the service key '%s' is unknown and has no effect", shorten(p.Key))
 		}
 	}
+}
+
+// binarySize reads a size whose units are powers of 1024, as Fluent Bit reads this one.
+func binarySize(s string) (int64, error) {
+	s = strings.ToUpper(strings.TrimSpace(s))
+	num := strings.TrimRight(s, "KMGIB")
+	unit, ok := map[string]int64{"": 1, "B": 1, "K": 1 << 10, "KB": 1 << 10, "KIB": 1 << 10, "M": 1 << 20, "MB": 1 << 20, "MIB": 1 << 20, "G": 1 << 30, "GB": 1 << 30, "GIB": 1 << 30}[s[len(num):]]
+	n, err := option.ParseFloat(num)
+	switch {
+	case s == "FALSE":
+		return 0, nil
+	case !ok || err != nil || n < 0 || n*float64(unit) >= 1<<62:
+		return 0, errors.New("is not a size (a number of bytes, or one with K, M or G)")
+	}
+	return int64(n * float64(unit)), nil
 }
 
 func positive(name string, p *time.Duration) option.Option {

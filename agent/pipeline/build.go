@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -30,7 +31,7 @@ type builder struct {
 // faults are returned at once, joined.
 func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error) {
 	p := &Pipeline{
-		books: &books{stop: make(chan int, 1)}, set: set, parsers: map[string]plugin.Parser{},
+		books: &books{stop: make(chan int, 1)}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
 	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
@@ -39,6 +40,9 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 	p.emitter.home.Store(p)
 	for _, s := range tree.Parsers {
 		b.parser(s)
+	}
+	for _, s := range tree.MultilineParsers {
+		b.multilineParser(s)
 	}
 	for _, s := range tree.Customs {
 		b.custom(s)
@@ -74,6 +78,7 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 			x, ok := p.parsers[name]
 			return x, ok
 		},
+		Multiline: p.multilines.Use,
 		Emit: func(ctx context.Context, batch *event.Batch) error {
 			if d, ok := ctx.Value(derivedKey{}).(*derived); ok {
 				d.batches = append(d.batches, batch)
@@ -228,6 +233,23 @@ func (b *builder) parser(s config.Section) {
 		return
 	}
 	b.p.parsers[s.Name] = parser
+}
+
+func (b *builder) multilineParser(s config.Section) {
+	def := multiline.Definition{Name: s.Name, Pos: s.Pos, Props: s.Props}
+	for _, g := range s.Groups {
+		def.Rules = append(def.Rules, multiline.Definition{Pos: g.Pos, Props: g.Props})
+	}
+	p, err := multiline.Define(def, func(name string) (plugin.Parser, bool) {
+		x, ok := b.p.parsers[name]
+		return x, ok
+	})
+	switch {
+	case err != nil:
+		b.fail(err)
+	case !b.p.multilines.Add(p):
+		b.warn(s.Pos, "rename this one", "multiline parser '%s' has no effect: another one of that name, built in or defined before, is used", s.Name)
+	}
 }
 
 // at gives err a position unless it knows a better one.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -21,14 +22,15 @@ import (
 
 // Settings are what the service section says to the pipeline.
 type Settings struct {
-	Flush        time.Duration
-	Grace        time.Duration // negative: wait until everything is delivered
-	RetryBase    time.Duration // the shortest wait before a retry
-	RetryCap     time.Duration // the longest
-	MemoryBudget int64         // bytes of records in memory; 0 for no limit
-	JSON         event.JSONStyle
-	Sink         *logger.Sink
-	Level        slog.Level
+	Flush          time.Duration
+	Grace          time.Duration // negative: wait until everything is delivered
+	RetryBase      time.Duration // the shortest wait before a retry
+	RetryCap       time.Duration // the longest
+	MemoryBudget   int64         // bytes of records in memory; 0 for no limit
+	MultilineLimit int64         // bytes of a joined record's text; 0 for no limit
+	JSON           event.JSONStyle
+	Sink           *logger.Sink
+	Level          slog.Level
 	// Planned tells whether a plugin is known but not built yet, for the error message.
 	Planned func(kind, name string) bool
 	// Identity tells what a plugin of that name is, beyond the name: for one from a file, what the file holds.
@@ -39,11 +41,12 @@ type Settings struct {
 type Pipeline struct {
 	*books
 	group
-	set      Settings
-	log      *slog.Logger
-	parsers  map[string]plugin.Parser
-	emitter  *input // what filters and outputs emit enters here
-	Warnings []*option.Error
+	set        Settings
+	log        *slog.Logger
+	parsers    map[string]plugin.Parser
+	multilines *multiline.Set
+	emitter    *input // what filters and outputs emit enters here
+	Warnings   []*option.Error
 
 	routing sync.Map // tag → []*output
 	routed  atomic.Int64

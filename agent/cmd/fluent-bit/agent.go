@@ -118,9 +118,9 @@ func (a *agent) settings(mods *modules) pipeline.Settings {
 	s := a.service
 	return pipeline.Settings{
 		Flush: s.Flush, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
-		MemoryBudget: s.Storage.MemoryBudget,
-		JSON:         event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
-		Sink:         a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity,
+		MemoryBudget: s.Storage.MemoryBudget, MultilineLimit: s.MultilineBufferLimit,
+		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
+		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity,
 	}
 }
 
@@ -148,7 +148,7 @@ func (a *agent) warnNotYet() {
 			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: p.Pos, Msg: why})
 		}
 	}
-	for _, list := range [][]config.Section{a.tree.StreamTasks, a.tree.MultilineParsers, a.tree.Upstreams} {
+	for _, list := range [][]config.Section{a.tree.StreamTasks, a.tree.Upstreams} {
 		if i := slices.IndexFunc(list, func(config.Section) bool { return true }); i >= 0 {
 			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: list[i].Pos, Msg: "a " + list[i].Kind + " is not in this build yet and does nothing"})
 		}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -18,7 +17,7 @@ const largest = 1 << 30
 // New checks the settings.
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	in := &input{config: *c, env: env}
-	err := errors.Join(in.checkPaths(), in.checkSizes(), in.checkParser(), in.checkMissing())
+	err := errors.Join(in.checkPaths(), in.checkSizes(), in.checkParser(), in.checkJoin(), in.checkMissing())
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +109,6 @@ func (in *input) checkMissing() error {
 		if set {
 			errs = append(errs, in.fault(key, "is not in this build yet", "remove it"))
 		}
-	}
-	for _, name := range in.multilineParsers {
-		p, ok := multiline.Builtin(strings.ToLower(name))
-		if !ok {
-			errs = append(errs, in.fault("multiline.parser", fmt.Sprintf("a parser of your own, '%s', is not in this build yet", name), "use some of "+strings.Join(multiline.Builtins, ", ")))
-			continue
-		}
-		in.lines.joiners = append(in.lines.joiners, p)
 	}
 	refuse(in.multiline, "multiline")
 	refuse(in.firstline != "", "parser_firstline")

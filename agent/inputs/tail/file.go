@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/agent/internal/taildb"
+	"github.com/fluent/fluent-bit-go/plugin"
 	"golang.org/x/sys/unix"
 )
 
@@ -52,11 +52,11 @@ type file struct {
 	mark     mark
 	skipping bool
 	warned   bool
-	join     *multiline.Joiner // nil unless lines are joined
-	held     point             // where the first line that waits for others begins
-	joining  atomic.Bool       // a line waits
-	partial  int               // bytes at the end that are no whole line
-	restAt   time.Time         // since when nothing came
+	join     plugin.Joiner // nil unless lines are joined
+	held     point         // where the first line that waits for others begins
+	joining  atomic.Bool   // a line waits
+	partial  int           // bytes at the end that are no whole line
+	restAt   time.Time     // since when nothing came
 
 	caughtUp bool         // it was read through once
 	seen     atomic.Int64 // how far it was looked at: its size, then

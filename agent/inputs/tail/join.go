@@ -2,47 +2,63 @@ package tail
 
 import (
 	"context"
+	"fmt"
 	"time"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// longestJoined is where a joined record is cut, as multiline_buffer_limit has it.
-const longestJoined = 2_000_000
-
-// joiner returns what joins the lines of the file at path, or nil.
-func (l *lines) joiner(path string) *multiline.Joiner {
-	if len(l.joiners) == 0 {
+// checkJoin finds the multiline parsers.
+func (in *input) checkJoin() error {
+	if len(in.multilineParsers) == 0 {
 		return nil
 	}
-	return multiline.New(l.joiners, longestJoined, func(r multiline.Result) { l.joined(path, r) })
+	m, err := in.env.Multiline(plugin.Joining{Parsers: in.multilineParsers})
+	if err != nil {
+		return in.fault("multiline.parser", err.Error(), "correct the name, or name the file that defines it with parsers_file")
+	}
+	in.lines.join, in.lines.cut = m, in.longJoined()
+	return nil
+}
+
+// longJoined returns what reports joined records that were too long, once for each file.
+func (in *input) longJoined() func(path string) {
+	warned := map[string]bool{}
+	return func(path string) {
+		if warned[path] {
+			return
+		}
+		warned[path] = true
+		in.env.Log.Warn(fmt.Sprintf("%s has lines that make joined records of more than multiline_buffer_limit: they are cut, and marked multiline_truncated in their metadata; raise the limit in [SERVICE] to have them whole", path))
+	}
+}
+
+// joiner returns what joins the lines of the file at path, or nil.
+func (l *lines) joiner(path string) plugin.Joiner {
+	if l.join == nil {
+		return nil
+	}
+	return l.join(func(r plugin.Joined) { l.joined(path, r) })
 }
 
 // joined adds a joined record to the batch: the map of the first line with all of the text, or the text
 // alone, and behind it the path and the offset.
-func (l *lines) joined(path string, r multiline.Result) {
+func (l *lines) joined(path string, r plugin.Joined) {
 	if r.Time == (event.Time{}) {
 		r.Time = event.Now()
 	} else if l.old(r.Time) {
 		return
 	}
-	l.fields = event.AppendFields(l.fields[:0], r.First)
-	n := max(len(l.fields), 1) + l.extra()
-	dst := event.AppendMap(l.batch.Begin(r.Time), n)
-	if r.First == nil {
-		dst = event.AppendStr(event.AppendStr(dst, l.key), r.Text)
+	if r.Cut {
+		l.cut(path)
 	}
-	for _, f := range l.fields {
-		dst = append(dst, f.Key...)
-		if f.Is(r.Content) {
-			dst = event.AppendStr(dst, r.Text)
-			continue
-		}
-		dst = append(dst, f.Val...)
+	if r.Meta == nil { // fast path
+		l.batch.Commit(l.appendExtra(r.AppendBody(l.batch.Begin(r.Time), l.key, l.extra()), path, r.At))
+		return
 	}
-	l.batch.Commit(l.appendExtra(dst, path, r.At))
+	l.scratch = l.appendExtra(r.AppendBody(l.scratch[:0], l.key, l.extra()), path, r.At)
+	l.batch.Append(r.Time, r.Meta, l.scratch)
 }
 
 // hold notes where the first line begins that waits for others, since all from there on has to be read
@@ -85,7 +101,7 @@ func (in *input) due(now time.Time, last bool) time.Time {
 
 // leave emits what waits when the agent stops. With a database it is read again instead, as a whole.
 func (in *input) leave(ctx context.Context, to plugin.Emitter) error {
-	if in.store != nil || len(in.lines.joiners) == 0 {
+	if in.store != nil || in.lines.join == nil {
 		return nil
 	}
 	for _, f := range in.watcher.all() {

@@ -9,7 +9,7 @@ import (
 func TestLinesOfOneEventAreJoined(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", "before\npanic: no\n\ngoroutine 1 [running]:\n")
-	p.once("path", "DIR/a.log", "multiline.parser", "docker, go", "offset_key", "at")
+	p.once("path", "DIR/a.log", "multiline.parser", "go, docker", "offset_key", "at")
 	p.want(`in {"log":"before\n","at":0}`, `in {"log":"panic: no\n\ngoroutine 1 [running]:\n","at":7}`)
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -16,7 +15,8 @@ type lines struct {
 	*config
 	parser plugin.Parser
 
-	joiners []*multiline.Parser // empty unless lines are joined
+	join plugin.Multiline  // nil unless lines are joined
+	cut  func(path string) // a joined record was too long
 
 	now     event.Time // of records that have no other
 	scratch []byte
@@ -30,7 +30,7 @@ type piece struct {
 	at   int64  // offset of text in the file
 	text []byte // may end in the middle of a line
 
-	join *multiline.Joiner // of the file; nil unless lines are joined
+	join plugin.Joiner // of the file; nil unless lines are joined
 
 	// skipping says that text begins inside of a line that is left out. It is changed.
 	skipping *bool
@@ -104,7 +104,10 @@ func truncate(line []byte, limit int) []byte {
 // take takes the line that begins at text[at], without its line feed.
 func (l *lines) take(b *event.Batch, p piece, at int, line []byte) {
 	if p.join != nil {
-		p.join.Line(bytes.TrimSuffix(line, []byte{'\r'}), p.at+int64(at), time.Now())
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		if len(line) > 0 || !l.skipEmpty {
+			p.join.Add(plugin.Line{Text: line, At: p.at + int64(at), Now: l.now.Go()})
+		}
 		return
 	}
 	l.line(b, p.path, p.at+int64(at), line, len(p.text))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -41,6 +42,7 @@ func Build(spec plugin.Spec[plugin.Filter], props []option.Property) (plugin.Fil
 		Name:       spec.Name + ".0",
 		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Properties: props,
+		Multiline:  multiline.NewSet(0).Use,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -43,6 +44,7 @@ func New() *Kit {
 			p, ok := k.Parsers[name]
 			return p, ok
 		},
+		Multiline: multiline.NewSet(0).Use,
 		Stop: func(code int) {
 			k.mu.Lock()
 			defer k.mu.Unlock()

@@ -11,27 +11,23 @@ import (
 // Builtins are the names of the parsers that need no configuration.
 var Builtins = []string{"cri", "docker", "go", "java", "python", "ruby"}
 
-// Builtin returns the parser of that name.
-func Builtin(name string) (*Parser, bool) {
+// builtin returns the parser of that name.
+func builtin(name string) *Parser {
 	switch name {
 	case "docker":
-		return &Parser{Kind: EndsWith, Match: "\n", Content: "log", Group: "stream", Wait: wait, Pre: dockerLine}, true
+		return &Parser{Name: name, Kind: EndsWith, Match: "\n", Content: "log", Group: "stream", Wait: wait, Pre: dockerLine}
 	case "cri":
-		return &Parser{Kind: Equal, Match: "F", Content: "log", Pattern: "_p", Group: "stream", Wait: wait, Pre: criLine}, true
+		return &Parser{Name: name, Kind: Equal, Match: "F", Content: "log", Pattern: "_p", Group: "stream", Wait: wait, Pre: criLine}
 	}
-	rules, ok := builtinRules[name]
-	if !ok {
-		return nil, false
-	}
-	p := &Parser{Kind: Rules, Wait: wait}
-	for _, r := range rules {
+	p := &Parser{Name: name, Kind: Rules, Wait: wait}
+	for _, r := range builtinRules[name] {
 		re, err := regex.Compile(r.pattern)
 		if err != nil {
 			panic("BUG: the pattern " + r.pattern + ": " + err.Error())
 		}
 		p.Rules = append(p.Rules, Rule{From: r.from, Regex: re, To: r.to})
 	}
-	return p, true
+	return p.link()
 }
 
 // wait is how long a record waits for its next line.
