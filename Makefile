@@ -4,6 +4,7 @@
 # make lint     formatting, go vet, golangci-lint
 # make bench    all benchmarks, once
 # make bench-agents  whole pipelines of bin/fluent-bit, and of PEER=/path/to/another/fluent-bit beside it
+# make chaos    agents that are paused, killed and blocked while a million lines are rotated; SEED=n RUN=name
 # make fuzz     every fuzz target for a short time (FUZZTIME=1m for longer)
 
 GO ?= go
@@ -17,7 +18,7 @@ racy = $(sort $(dir $(shell cd $(1) && grep -rlE --include='*.go' --exclude='*_t
 PLUGINS := $(patsubst examples/%/,bin/%.so,$(wildcard examples/out_*/ examples/in_*/ examples/filter_*/))
 COMMIT := $(shell git describe --always --dirty 2>/dev/null)
 
-.PHONY: all build plugins demo test race lint bench bench-agents fuzz clean
+.PHONY: all build plugins demo test race lint bench bench-agents chaos fuzz clean
 
 all: build plugins
 
@@ -59,6 +60,9 @@ bench:
 
 bench-agents: build
 	cd agent && $(GO) run ./bench $(if $(PEER),-peer $(abspath $(PEER))) $(BENCHFLAGS) $(CURDIR)/bin/fluent-bit
+
+chaos:
+	cd agent && $(GO) test -count=1 -timeout 30m -v -run '$(RUN)' ./e2e/chaos -long $(if $(SEED),-seed $(SEED))
 
 fuzz:
 	@for m in $(MODULES); do (cd $$m && \

@@ -7,14 +7,12 @@
 package e2e
 
 import (
-	"io/fs"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/e2e/chaos"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -52,33 +50,9 @@ func TestCases(t *testing.T) {
 // build compiles the program into a folder of its own and returns that.
 func build(t *testing.T) string {
 	t.Helper()
-	touchSources(t)
 	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", dir+"/", "../cmd/fluent-bit")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
-	}
+	chaos.Build(t, "../..", dir)
 	return dir
-}
-
-// touchSources looks at every source file. The test cache follows what a test looks at, and not what its
-// child processes read: without this, a change of the program would leave an old result in the cache.
-func touchSources(t *testing.T) {
-	t.Helper()
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && (d.Name() == ".git" || d.Name() == "bin" || d.Name() == "testdata"):
-			return fs.SkipDir
-		case strings.Contains(".go .c .h .mod .sum .work", filepath.Ext(path)):
-			_, err = os.Stat(path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // single runs one file as the test that it is given, without a subtest, and leaves parallelism to it.

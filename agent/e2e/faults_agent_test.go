@@ -21,7 +21,7 @@ func buildFault(t *testing.T) string {
 	source := "../worker/testdata/fault"
 	files, err := filepath.Glob(source + "/*")
 	for _, f := range files {
-		if _, err := os.Stat(f); err != nil { // see touchSources
+		if _, err := os.Stat(f); err != nil { // the test cache looks at what a test looks at
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,103 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRenamedFilesComeExactlyOnce(t *testing.T) {
+	s := newStorm(t, "path DIR/a.log*", "exclude_path *.db*", "rotate_wait 1", "mem_buf_limit 1M")
+	s.Start()
+	s.play(lines(20_000, 1_000_000), s.rename, s.pause, s.pause, s.rest, s.caughtUp, func() {
+		s.caughtUp()
+		s.Terminate()
+		s.Start()
+	})
+	s.end(false)
+}
+
+func TestRenamedOutOfThePatternComeExactlyOnce(t *testing.T) {
+	s := newStorm(t, "path DIR/a.log", "rotate_wait 1", "mem_buf_limit 1M")
+	s.Start()
+	s.play(lines(20_000, 1_000_000), func() { s.held(); s.Rename() }, func() { s.held(); s.Recreate() }, s.pause, s.pause, s.caughtUp)
+	s.end(false)
+}
+
+func TestKillsLoseNothing(t *testing.T) {
+	s := newStorm(t, "path DIR/a.log*", "rotate_wait 1", "mem_buf_limit 1M")
+	s.Start()
+	truncate := func() { s.caughtUp(); s.CopyTruncate() }
+	recreate := func() { s.caughtUp(); s.Recreate() }
+	s.play(lines(20_000, 1_000_000), s.rename, s.rename, truncate, recreate, s.pause, s.pause, s.rest, func() {
+		s.Kill()
+		s.Write(s.rnd.IntN(100))
+		if s.rnd.IntN(2) == 0 {
+			s.Rename()
+		}
+		s.Start()
+	})
+	s.end(true)
+}
+
+func TestTruncatedFilesComeExactlyOnceWhenCaughtUp(t *testing.T) {
+	s := newStorm(t, "path DIR/a.log", "mem_buf_limit 1M")
+	s.Start()
+	s.play(lines(20_000, 1_000_000), func() { s.caughtUp(); s.CopyTruncate() }, s.pause, s.rest)
+	s.end(false)
+}
+
+// TestBurstBeforeARotation has a program write much more at once than the agent may hold, and then rename
+// its log, while the output takes its time. The settings are those that most clusters run with.
+func TestBurstBeforeARotation(t *testing.T) {
+	s := newStorm(t, "path DIR/a.log", fmt.Sprintf("mem_buf_limit %d", lines(100_000, 5_000_000)))
+	s.Start()
+	s.held()
+	s.Write(1000)
+	s.caughtUp()
+	s.Block()
+	s.Write(lines(20_000, 1_000_000))
+	s.Rename()
+	s.Write(100)
+	s.held()
+	s.end(false)
+}
+
+// TestOutputIsDownWhenTheAgentEnds is about records that are in memory only when the agent goes.
+func TestOutputIsDownWhenTheAgentEnds(t *testing.T) {
+	const n = 2000
+	for name, end := range map[string]func(*storm){
+		"SIGKILL": func(s *storm) { s.Kill() },
+		"SIGTERM": func(s *storm) { s.Terminate() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			out := filepath.Join(dir, "not-there-yet")
+			s := newStorm(t, "path DIR/a.log")
+			s.configure(strings.Replace(service, "grace          10", "grace 1", 1) + "[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log\n    db DIR/tail.db\n" +
+				"[OUTPUT]\n    name file\n    match *\n    path " + out + "\n    file out\n")
+			s.Write(n)
+			s.Finish()
+			s.Start()
+			s.Until("the output to fail", func() bool { return strings.Contains(s.Log(), "failed to flush chunk") })
+			end(s)
+			if err := os.Mkdir(out, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			s.Start()
+			taken := func() *Tally {
+				text, _ := os.ReadFile(filepath.Join(out, "out"))
+				t := new(Tally)
+				_, _ = t.Write(text)
+				return t
+			}
+			s.Until("all lines", func() bool { return taken().Distinct() == n })
+			s.Terminate()
+			if r := taken().Of(n); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
+				t.Errorf("got %+v", r)
+			}
+		})
+	}
+}
