@@ -200,15 +200,30 @@ func (a *Agent) Holds(path string) bool {
 }
 
 // Patience is how long to wait for what happens at once on an idle machine.
-const Patience = 90 * time.Second
+const Patience = 60 * time.Second
 
 // Until polls until ok.
 func (a *Agent) Until(what string, ok func() bool) {
 	a.tb.Helper()
 	for end := time.Now().Add(Patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
+			a.abort()
 			a.tb.Fatalf("gave up waiting for %s, with %d lines; the end of the log:\n%s", what, a.Tally.Distinct(), a.LogEnd())
 		}
+	}
+}
+
+// abort has the agent end with the stacks of its goroutines in the log.
+func (a *Agent) abort() {
+	if a.cmd == nil {
+		return
+	}
+	_ = a.cmd.Process.Signal(syscall.SIGABRT)
+	_ = a.cmd.Process.Signal(syscall.SIGCONT)
+	select {
+	case <-a.ended:
+		a.cmd = nil
+	case <-time.After(5 * time.Second):
 	}
 }
 
@@ -224,7 +239,7 @@ func (a *Agent) Log() string {
 // LogEnd is the end of the log.
 func (a *Agent) LogEnd() string {
 	log := a.Log()
-	return log[max(0, len(log)-6000):]
+	return log[max(0, len(log)-20_000):]
 }
 
 // Seeded returns the dice for a seed, or for one that nobody has chosen when it is 0.

@@ -113,6 +113,13 @@ func (t *Tally) Distinct() int {
 	return t.distinct
 }
 
+// Has reports whether line n came.
+func (t *Tally) Has(n int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return n < len(t.counts) && t.counts[n] > 0
+}
+
 // Result is what came of the lines 0 to n-1.
 type Result struct {
 	Lost       []int // their numbers

@@ -78,10 +78,10 @@ const toStdout = `[OUTPUT]
 // storm is a scenario of the input tail: a writer, an agent, and dice.
 type storm struct {
 	t     *testing.T
-	seed  uint64
 	rnd   *rand.Rand
 	dir   string // of the log
 	begin time.Time
+	looks int
 	*Writer
 	*Agent
 }
@@ -91,7 +91,9 @@ func newStorm(t *testing.T, settings ...string) *storm {
 	t.Helper()
 	t.Parallel() // most of the time is waiting for the next flush
 	s := &storm{t: t, dir: t.TempDir(), begin: time.Now()}
-	s.seed, s.rnd = Seeded(*seed)
+	seed, rnd := Seeded(*seed)
+	t.Logf("seed %d", seed)
+	s.rnd = rnd
 	conf := service + toStdout + "[INPUT]\n    name tail\n    read_from_head on\n    db DIR/tail.db\n"
 	for _, set := range settings {
 		conf += "    " + set + "\n"
@@ -113,6 +115,16 @@ func (s *storm) caughtUp() {
 	s.Until(fmt.Sprintf("all %d lines", s.Next), func() bool { return s.Tally.Distinct() >= s.Next })
 }
 
+// caughtUpBut waits until the last line came out. Earlier ones may have vanished.
+func (s *storm) caughtUpBut() {
+	s.t.Helper()
+	s.Continue()
+	s.Unblock()
+	s.Write(1)
+	s.Finish()
+	s.Until("the last line", func() bool { return s.Tally.Has(s.Next - 1) })
+}
+
 // held waits until the agent has the log open: nobody can read a file that was gone before he looked.
 func (s *storm) held() {
 	s.t.Helper()
@@ -120,30 +132,50 @@ func (s *storm) held() {
 	s.Until("the log to be opened", func() bool { return s.Holds(s.Path) })
 }
 
+// looked waits until the agent knows how large the log is now. It handles what the kernel tells it in order,
+// so it does once it has opened a file that came after.
+func (s *storm) looked() {
+	s.t.Helper()
+	s.Continue()
+	s.looks++
+	path := filepath.Join(s.dir, fmt.Sprintf("look.%d", s.looks))
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Until("a look", func() bool { return s.Holds(path) })
+	if err := os.Remove(path); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // end waits for all lines, ends the agent, and reports.
 func (s *storm) end(duplicates bool) {
 	s.t.Helper()
 	s.caughtUp()
+	if r := s.result(duplicates); len(r.Lost) > 0 {
+		s.t.Errorf("lost, among others: %v", r.Lost[:min(20, len(r.Lost))])
+	}
+}
+
+// result ends the agent and reports what came, but for what was lost.
+func (s *storm) result(duplicates bool) Result {
+	s.t.Helper()
+	s.held() // it has begun to work, so it ends in an orderly way
 	if code := s.Terminate(); code != 0 {
 		s.t.Errorf("exit code %d; the end of the log:\n%s", code, s.LogEnd())
 	}
 	s.Close()
 	r := s.Tally.Of(s.Next)
-	s.t.Logf("seed %d: %d lines, %d MB; renamed %d, copied and truncated %d, deleted %d times; agent stopped %d, output blocked %d, killed %d, terminated %d times; lost %d, duplicated %d; %.1f s",
-		s.seed, s.Next, s.Size/1e6, s.Renames, s.Truncations, s.Recreations, s.Stops, s.Blocks, s.Kills, s.Terminations,
+	s.t.Logf("%d lines, %d MB; renamed %d, copied and truncated %d, deleted %d times; agent stopped %d, output blocked %d, killed %d, terminated %d times; lost %d, duplicated %d; %.1f s",
+		s.Next, s.Size/1e6, s.Renames, s.Truncations, s.Recreations, s.Stops, s.Blocks, s.Kills, s.Terminations,
 		len(r.Lost), r.Duplicated, time.Since(s.begin).Seconds())
-	if len(r.Lost) > 0 {
-		s.t.Errorf("lost, among others: %v", r.Lost[:min(20, len(r.Lost))])
-	}
 	if r.Duplicated > 0 && !duplicates {
 		s.t.Errorf("%d lines came more than once", r.Duplicated)
 	}
 	if len(r.Strange) > 0 {
 		s.t.Errorf("strange output: %q", r.Strange)
 	}
-	if s.t.Failed() {
-		s.t.Logf("the end of the log:\n%s", s.LogEnd())
-	}
+	return r
 }
 
 // play writes total lines in bursts, some 80 of them or 400, and after each lets the dice choose a move.

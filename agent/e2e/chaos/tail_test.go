@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -22,7 +24,8 @@ func TestRenamedFilesComeExactlyOnce(t *testing.T) {
 func TestRenamedOutOfThePatternComeExactlyOnce(t *testing.T) {
 	s := newStorm(t, "path DIR/a.log", "rotate_wait 1", "mem_buf_limit 1M")
 	s.Start()
-	s.play(lines(20_000, 1_000_000), func() { s.held(); s.Rename() }, func() { s.held(); s.Recreate() }, s.pause, s.pause, s.caughtUp)
+	s.held() // from here on renamed files are followed
+	s.play(lines(20_000, 1_000_000), s.rename, func() { s.held(); s.Recreate() }, s.pause, s.pause, s.caughtUp)
 	s.end(false)
 }
 
@@ -47,6 +50,35 @@ func TestTruncatedFilesComeExactlyOnceWhenCaughtUp(t *testing.T) {
 	s.Start()
 	s.play(lines(20_000, 1_000_000), func() { s.caughtUp(); s.CopyTruncate() }, s.pause, s.rest)
 	s.end(false)
+}
+
+// TestTruncationsThatComeTooEarlyAreCounted empties files that the agent is behind with. What it could not
+// read is lost; it is to know exactly how much.
+func TestTruncationsThatComeTooEarlyAreCounted(t *testing.T) {
+	s := newStorm(t, "path DIR/a.log,DIR/look.*", fmt.Sprintf("mem_buf_limit %d", lines(100_000, 1_000_000)), "rotate_wait 1")
+	s.Start()
+	s.play(lines(20_000, 1_000_000), s.pause, s.pause, s.rest, s.caughtUpBut, func() {
+		s.Finish()
+		s.looked()
+		s.CopyTruncate()
+		s.looked()
+	})
+	s.caughtUpBut()
+	lost, reported := 0, 0
+	for _, n := range s.result(false).Lost {
+		lost += LineSize(n)
+	}
+	for _, m := range regexp.MustCompile(`before its last (\d+) bytes were read`).FindAllStringSubmatch(s.Log(), -1) {
+		n, _ := strconv.Atoi(m[1])
+		reported += n
+	}
+	t.Logf("%d bytes lost, %d reported", lost, reported)
+	if lost != reported {
+		t.Errorf("%d bytes are lost, the log says %d", lost, reported)
+	}
+	if lost == 0 {
+		t.Error("nothing was lost: this is no test")
+	}
 }
 
 // TestBurstBeforeARotation has a program write much more at once than the agent may hold, and then rename

@@ -78,7 +78,7 @@ func (c *convoy) fill(b *block) bool {
 	f := c.file
 	back := f.mark.n
 	got, err := f.readAt(b.buf, f.offset-int64(back))
-	if err != nil || got < back || !f.mark.is(b.buf[:back]) {
+	if err != nil || got < back || !f.mark.is(b.buf[:back]) || f.sizes.shrunk.Load() {
 		return false
 	}
 	text := b.buf[back:got]

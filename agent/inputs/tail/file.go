@@ -52,6 +52,9 @@ type file struct {
 	mark     mark
 	skipping bool
 	warned   bool
+	failing  bool          // the last read failed
+	stuck    bool          // it was given up; a truncation has it read again
+	hole     bool          // it begins with zero bytes, up to here
 	join     plugin.Joiner // nil unless lines are joined
 	held     point         // where the first line that waits for others begins
 	joining  atomic.Bool   // a line waits
@@ -60,13 +63,14 @@ type file struct {
 
 	caughtUp bool         // it was read through once
 	seen     atomic.Int64 // how far it was looked at: its size, then
+	sizes    sizes
 
 	// Guarded by input.mu.
 	where   string // its path now
 	queued  bool
 	rotated bool // it has lost its name
 	aged    bool // it is to be closed for its age
-	gone    bool // it is closed or was given up
+	gone    bool // it is closed
 }
 
 // openFile opens what is at path, which may be another file than a moment ago.
@@ -79,7 +83,11 @@ func openFile(path string) (f *file, st unix.Stat_t, err error) {
 		unix.Close(fd)
 		return nil, st, fmt.Errorf("fstat %s: %w", path, err)
 	}
-	return &file{id: identify(&st), path: path, where: path, fd: fd}, st, nil
+	if !whole(&st) {
+		unix.Close(fd)
+		return nil, st, fmt.Errorf("open %s: no regular file any more", path)
+	}
+	return &file{id: identify(&st), path: path, where: path, fd: fd, sizes: sizes{now: st.Size}}, st, nil
 }
 
 // seek has the file read from offset on.
@@ -94,7 +102,7 @@ func (f *file) seek(offset int64) error {
 		return errShort
 	}
 	f.mark.set(b[:n])
-	f.offset, f.advised, f.skipping, f.partial = offset, offset, false, 0
+	f.offset, f.advised, f.skipping, f.partial, f.hole = offset, offset, false, 0, offset == 0
 	f.seen.Store(offset)
 	f.ledger.start(f.point())
 	return nil

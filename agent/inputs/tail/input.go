@@ -5,6 +5,7 @@ import (
 	"errors"
 	stdregexp "regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -33,6 +34,8 @@ type input struct {
 	wake  chan struct{} // of the reader; holds one
 
 	moved chan struct{} // an offset was settled; holds one
+
+	lost [reasons]atomic.Uint64 // bytes
 }
 
 // Start looks for the files that are there, and opens them.
@@ -44,7 +47,7 @@ func (in *input) Start(ctx context.Context) (err error) {
 	}
 	in.files, in.aged = map[identity]*file{}, map[identity]int64{}
 	in.wake, in.moved = make(chan struct{}, 1), make(chan struct{}, 1)
-	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}}
+	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}, moving: map[uint32]string{}}
 	in.watcher.start()
 	if in.store != nil {
 		in.recover(ctx)

@@ -34,12 +34,16 @@ type piece struct {
 
 	// skipping says that text begins inside of a line that is left out. It is changed.
 	skipping *bool
+
+	// hole says that there were only zero bytes before text. It is changed, unless nil.
+	hole *bool
 }
 
 // result tells what became of a piece.
 type result struct {
 	used    int  // bytes that are done with
 	skipped int  // lines that began and were left out or cut for their length
+	lost    int  // bytes of these
 	tooLong bool // the line behind used is too long for the file to be followed
 }
 
@@ -54,19 +58,19 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 		case n < 0 && len(rest) <= limit && !*p.skipping: // where to cut shows with the next byte
 			return r
 		case n < 0 && *p.skipping:
-			r.used = len(p.text)
+			r.used, r.lost = len(p.text), r.lost+len(rest)
 			return r
 		case *p.skipping:
 			*p.skipping = false
+			r.lost += n
 		case n >= 0 && n < limit: // fast path
 			l.take(b, p, r.used, rest[:n])
 		case l.truncateLong:
-			r.skipped++
-			l.take(b, p, r.used, truncate(rest, limit))
-			*p.skipping = n < 0
+			cut := truncate(rest, limit)
+			r.skip(p, rest, n, len(cut))
+			l.take(b, p, r.used, cut)
 		case l.skipLong:
-			r.skipped++
-			*p.skipping = n < 0
+			r.skip(p, rest, n, 0)
 		default:
 			r.tooLong = true
 			return r
@@ -79,13 +83,26 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 	}
 }
 
-// holes returns how many zero bytes p begins with: a writer that did not notice that its file was
+// skip notes that of the line that rest begins with, whose line feed is at n or not there, all but the
+// first kept bytes are lost.
+func (r *result) skip(p piece, rest []byte, n, kept int) {
+	r.skipped++
+	*p.skipping = n < 0
+	if n < 0 {
+		n = len(rest)
+	}
+	r.lost += n - kept
+}
+
+// holes returns how many zero bytes a file begins with: a writer that did not notice that its file was
 // truncated leaves them.
 func (l *lines) holes(p piece) int {
-	if len(p.text) == 0 || p.text[0] != 0 {
+	if p.hole == nil || !*p.hole {
 		return 0 // fast path
 	}
-	return len(p.text) - len(bytes.TrimLeft(p.text, "\x00"))
+	n := len(p.text) - len(bytes.TrimLeft(p.text, "\x00"))
+	*p.hole = n == len(p.text)
+	return n
 }
 
 // truncate cuts line to limit bytes or a little less, between two characters.

@@ -12,7 +12,7 @@ import (
 
 const (
 	fileEvents = unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_MOVE_SELF | unix.IN_DELETE_SELF
-	dirEvents  = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_ONLYDIR
+	dirEvents  = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_ATTRIB | unix.IN_ONLYDIR
 )
 
 // notify is inotify: which files changed and which directories got something new. A nil notify reports
@@ -110,12 +110,14 @@ func (n *notify) forget(f *file) {
 	}
 }
 
-// change is one event: of a file, or of a directory in which name came.
+// change is one event: of a file, or of a directory in which name came, changed its mode, or was moved. Both
+// ends of a move have the same cookie.
 type change struct {
-	file *file
-	dir  string
-	name string
-	mask uint32
+	file   *file
+	dir    string
+	name   string
+	mask   uint32
+	cookie uint32
 }
 
 // overflow reports that events were lost.
@@ -140,7 +142,7 @@ func (n *notify) read(dst []change, buf []byte) ([]change, error) {
 func (n *notify) decode(dst []change, b []byte) []change {
 	for len(b) >= unix.SizeofInotifyEvent {
 		wd := int32(binary.NativeEndian.Uint32(b))
-		c := change{mask: binary.NativeEndian.Uint32(b[4:])}
+		c := change{mask: binary.NativeEndian.Uint32(b[4:]), cookie: binary.NativeEndian.Uint32(b[8:])}
 		size := int(binary.NativeEndian.Uint32(b[12:]))
 		b = b[unix.SizeofInotifyEvent:]
 		if size < 0 || size > len(b) {
@@ -157,7 +159,7 @@ func (n *notify) decode(dst []change, b []byte) []change {
 			delete(n.wds, file)
 			delete(n.dirs, wd)
 		}
-		if isFile || isDir || c.overflow() {
+		if again := len(dst) > 0 && c.grew() && dst[len(dst)-1] == c; !again && (isFile || isDir || c.overflow()) {
 			dst = append(dst, c)
 		}
 	}

@@ -62,13 +62,16 @@ func unlessOver(ctx context.Context, err error) error {
 
 // turn reads f to its end, or as much as one turn allows.
 func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
+	if f.stuck && !in.unstick(f) {
+		return nil
+	}
 	left := in.staticBatch
 	if f.caughtUp {
 		left = in.eventBatch
 	}
 	for left > 0 {
 		n, more, err := in.readOnce(ctx, to, f)
-		if err != nil || f.gone {
+		if err != nil || f.stuck {
 			return err
 		}
 		if n > 0 {
@@ -79,11 +82,11 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 			return in.atEnd(ctx, to, f)
 		}
 		left -= int64(n)
-		if f.join != nil || f.skipping {
+		if f.join != nil || f.skipping || f.hole {
 			continue
 		}
 		ahead, err := in.readAhead(ctx, to, f, left)
-		if err != nil || f.gone {
+		if err != nil || f.stuck {
 			return err
 		}
 		left -= ahead
@@ -97,10 +100,11 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 	back := f.mark.n
 	got, err := f.readAt(in.buf, f.offset-int64(back))
 	if err != nil {
-		in.giveUp(f, err.Error()+"; the file is no longer followed")
+		in.unreadable(f, err)
 		return 0, false, nil
 	}
-	if got < back || !f.mark.is(in.buf[:back]) {
+	f.failing = false
+	if got < back || !f.mark.is(in.buf[:back]) || f.sizes.shrunk.Load() {
 		if err := in.giveOut(ctx, to, f, time.Time{}); err != nil {
 			return 0, false, err
 		}
@@ -114,7 +118,7 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		return 0, false, nil
 	}
 	b := event.New(f.tag)
-	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, join: f.join})
+	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, hole: &f.hole, join: f.join})
 	in.hold(f, in.buf[:back+r.used], r.used)
 	in.advance(f, in.buf[:back+r.used], r.used)
 	f.partial = len(text) - r.used
@@ -165,20 +169,12 @@ func (in *input) grow(stuck bool) {
 	}
 }
 
-// restart begins a file anew that was truncated or written over.
-func (in *input) restart(f *file) {
-	in.env.Log.Info(fmt.Sprintf("%s was truncated: reading it from its beginning", f.path), "offset", f.offset)
-	if err := f.seek(0); err != nil {
-		panic("BUG: seeking to the beginning reads nothing: " + err.Error())
-	}
-	signal(in.moved)
-}
-
 // tooLong reports lines that were too long, once per file.
 func (in *input) tooLong(f *file, r result) {
+	in.lost[tooLong].Add(uint64(r.lost))
 	switch {
 	case r.tooLong:
-		in.giveUp(f, fmt.Sprintf("%s has a line of more than buffer_max_size, %d bytes, at byte %d and is no longer followed; raise buffer_max_size, or set truncate_long_lines or skip_long_lines", f.path, in.maxSize, f.offset))
+		in.giveUp(f, fmt.Sprintf("%s has a line of more than buffer_max_size, %d bytes, at byte %d and is not read any further; raise buffer_max_size, or set truncate_long_lines or skip_long_lines", f.path, in.maxSize, f.offset))
 	case r.skipped > 0 && !f.warned:
 		f.warned = true
 		what := "left out"
@@ -189,12 +185,35 @@ func (in *input) tooLong(f *file, r result) {
 	}
 }
 
+// unreadable reports once that f cannot be read. It is tried again whenever it is looked at.
+func (in *input) unreadable(f *file, err error) {
+	if !f.failing {
+		in.env.Log.Error(err.Error() + "; it is tried again whenever the files are looked at")
+	}
+	f.failing = true
+}
+
 // giveUp stops reading a file; it stays open, so that it is not found anew.
 func (in *input) giveUp(f *file, why string) {
 	in.env.Log.Error(why)
+	f.stuck = true
+}
+
+// unstick has a file that was given up read again if it was truncated, and lets go of it once it is rotated.
+func (in *input) unstick(f *file) bool {
 	in.mu.Lock()
-	defer in.mu.Unlock()
-	f.gone = true
+	rotated := f.rotated
+	in.mu.Unlock()
+	switch {
+	case f.sizes.shrunk.Load():
+		f.stuck = false
+		return true
+	case rotated:
+		f.look()
+		in.lost[tooLong].Add(uint64(max(0, f.sizes.now-f.offset)))
+		in.letGo(f, false)
+	}
+	return false
 }
 
 // atEnd lets go of a file that is read to its end, if it is time.
@@ -222,6 +241,12 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 			return err
 		}
 	}
+	in.letGo(f, aged)
+	return nil
+}
+
+// letGo closes f and forgets it, but for how far it was read if it may come back.
+func (in *input) letGo(f *file, aged bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if aged {
@@ -233,7 +258,6 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 		in.store.left(f, aged)
 		signal(in.moved)
 	}
-	return nil
 }
 
 // lastLine emits the end of a rotated file that has no line feed: none will come.

@@ -88,7 +88,7 @@ func resume(f *file, row taildb.Row, size int64) error {
 func (m *mark) hash() int64 { return taildb.Hash(m.bytes[:m.n]) }
 
 func rowOf(f *file) taildb.Row {
-	return taildb.Row{Name: f.path, Offset: f.offset, Inode: f.id.ino, Marker: f.mark.hash(), MarkerSize: f.mark.n}
+	return taildb.Row{Name: f.path, Offset: f.offset, Inode: f.id.ino, Marker: f.mark.hash(), MarkerSize: f.mark.n, Rotated: f.rotated}
 }
 
 // left has the row of a closed file be removed once all of it is settled, or only brought up to date.

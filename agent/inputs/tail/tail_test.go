@@ -102,8 +102,14 @@ func (p *place) rename(from, to string) {
 	}
 }
 
-// run starts the input. DIR in a setting is the folder.
+// run starts the input and lets it run. DIR in a setting is the folder.
 func (p *place) run(settings ...string) {
+	p.t.Helper()
+	p.start(settings...)()
+}
+
+// start starts the input and returns what lets it run.
+func (p *place) start(settings ...string) (run func()) {
 	p.t.Helper()
 	for i := range settings {
 		settings[i] = strings.ReplaceAll(settings[i], "DIR", p.dir)
@@ -118,7 +124,6 @@ func (p *place) run(settings ...string) {
 		p.t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- p.in.Run(ctx, p.sink) }()
 	p.end = sync.OnceFunc(func() {
 		stop()
 		if err := <-done; err != nil {
@@ -128,7 +133,10 @@ func (p *place) run(settings ...string) {
 			p.t.Errorf("Close: %v", err)
 		}
 	})
-	p.t.Cleanup(p.end)
+	return func() {
+		go func() { done <- p.in.Run(ctx, p.sink) }()
+		p.t.Cleanup(p.end)
+	}
 }
 
 func (p *place) until(what string, ok func() bool) {
@@ -335,63 +343,6 @@ func TestUnusableSettingsAreRefused(t *testing.T) {
 		if _, err := inputtest.New().Build(new(config), settings...); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s…", err, want)
 		}
-	}
-}
-
-// TestRotationStormLosesNothing writes numbered lines and rotates all the time, in three ways.
-func TestRotationStormLosesNothing(t *testing.T) {
-	total := 20_000
-	if !testing.Short() {
-		total = 100_000
-	}
-	p := newPlace(t)
-	p.write("a.log", "")
-	p.run("path", "DIR/a.log", "rotate_wait", "0.2", "watcher_interval", "0.05", "buffer_max_size", "64k")
-	known := func() map[identity]bool {
-		ids := map[identity]bool{}
-		for _, f := range p.in.watcher.all() {
-			ids[f.id] = true
-		}
-		return ids
-	}
-	f, err := os.OpenFile(p.path("a.log"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range total {
-		fmt.Fprintf(f, "line %d\n", i)
-		if i%500 != 499 {
-			continue
-		}
-		f.Close()
-		// A file that nobody has seen before its name is gone cannot be followed by anybody.
-		opened, st, err := openFile(p.path("a.log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		opened.close()
-		p.until("the file to be found", func() bool { return known()[identify(&st)] })
-		if i%1000 == 999 {
-			p.rename("a.log", "a.log.1")
-		} else if err := os.Remove(p.path("a.log")); err != nil {
-			t.Fatal(err)
-		}
-		if f, err = os.OpenFile(p.path("a.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.Close()
-	p.until("all lines", func() bool { return len(p.sink.list()) >= total })
-	seen := make([]int, total)
-	for _, r := range p.sink.list() {
-		var i int
-		if _, err := fmt.Sscanf(r, `in {"log":"line %d"}`, &i); err != nil || i < 0 || i >= total {
-			t.Fatalf("strange record %q", r)
-		}
-		seen[i]++
-	}
-	if i := slices.IndexFunc(seen, func(n int) bool { return n != 1 }); i >= 0 {
-		t.Errorf("line %d came %d times", i, seen[i])
 	}
 }
 

@@ -26,6 +26,7 @@ type watcher struct {
 	started  bool                 // files found now are new
 	rescan   bool                 // something calls for looking everywhere
 	dangling map[string]time.Time // paths that came and lead nowhere yet, and since when
+	moving   map[uint32]string    // paths that were renamed to something else, by cookie
 	refused  map[string]bool      // paths that were complained about
 	polls    bool                 // inotify is out of watches, as the log knows
 }
@@ -124,14 +125,48 @@ func (w *watcher) handle(list []change) {
 			w.lookAtAll()
 			w.rescan = true
 		case c.grew(): // fast path
+			c.file.look()
 			w.enqueue(c.file)
 		case c.file != nil:
 			w.check(c.file)
 		case c.mask&unix.IN_ISDIR != 0:
 			w.rescan = true
+		case c.mask&unix.IN_MOVED_FROM != 0:
+			w.departed(c)
+		case c.mask&unix.IN_MOVED_TO != 0:
+			w.arrived(c)
 		case c.name != "":
 			w.appeared(c.dir + c.name)
 		}
+	}
+}
+
+// departed takes a name from which something was renamed.
+func (w *watcher) departed(c change) {
+	if len(w.moving) > 100 {
+		clear(w.moving) // they went where nobody looks
+	}
+	if path := c.dir + c.name; w.wanted(path) {
+		w.moving[c.cookie] = path
+	}
+}
+
+// arrived takes a name that something was renamed to. If it had a name before that is wanted, and was
+// renamed before it could be opened, it is followed under that.
+func (w *watcher) arrived(c change) {
+	now := c.dir + c.name
+	was, wanted := w.moving[c.cookie]
+	delete(w.moving, c.cookie)
+	w.appeared(now)
+	if !wanted || w.wanted(now) {
+		return
+	}
+	var st unix.Stat_t
+	if unix.Lstat(now, &st) != nil || !whole(&st) || w.follows(identify(&st)) || w.tooOld(&st) {
+		return
+	}
+	if err := w.follow(was, now); err != nil {
+		w.env.Log.Error(fmt.Sprintf("%v: %s was renamed to it before it was opened, and is not read", err, was))
 	}
 }
 
@@ -201,11 +236,12 @@ func (w *watcher) check(f *file) {
 	where, rotated := f.where, f.rotated
 	w.mu.Unlock()
 	if rotated {
+		f.look()
 		w.enqueue(f) // only the reader knows when it is done
 		return
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(where, &st); err != nil || identify(&st) != f.id {
+	if err := f.stat(where, &st); err != nil || identify(&st) != f.id {
 		w.rotate(f)
 		return
 	}
@@ -253,11 +289,17 @@ func (w *watcher) consider(path string) bool {
 	if !whole(&st) || w.known(identify(&st), path) || w.tooOld(&st) {
 		return true
 	}
-	if err := w.follow(path); err != nil && !w.refused[path] {
+	if err := w.follow(path, path); err != nil && !w.refused[path] {
 		w.refused[path] = true
 		w.env.Log.Error(fmt.Sprintf("%v; the file is tried again every %v", err, w.refresh))
 	}
 	return true
+}
+
+func (w *watcher) follows(id identity) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.files[id] != nil
 }
 
 // known reports whether the file is followed. One that was renamed to path keeps being followed there.
@@ -282,18 +324,18 @@ func (w *watcher) known(id identity, path string) bool {
 	return true
 }
 
-// follow opens the file at path.
-func (w *watcher) follow(path string) error {
+// follow opens the file at where, which has or had the name path.
+func (w *watcher) follow(path, where string) error {
 	tag, err := w.tags.of(path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	f, st, err := openFile(path)
+	f, st, err := openFile(where)
 	if err != nil {
 		return err
 	}
-	f.tag, f.join = tag, w.lines.joiner(path)
-	if w.known(f.id, path) {
+	f.path, f.tag, f.join, f.rotated = path, tag, w.lines.joiner(path), path != where
+	if w.follows(f.id) {
 		f.close()
 		return nil
 	}
