@@ -131,6 +131,18 @@ func (c *Chunk) Records() iter.Seq[*Record] {
 	}
 }
 
+// Ends walks the offsets in [Chunk.Bytes] at which its entries end, group markers included, as far as they
+// are known: of chunks that were put together by Append or checked by [View].
+func (c *Chunk) Ends() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for _, e := range c.index {
+			if !yield(int(e.end)) {
+				return
+			}
+		}
+	}
+}
+
 // Copy makes a batch of a chunk's records, to be edited for one output alone.
 func Copy(c *Chunk) *Batch {
 	data := append(make([]byte, 0, len(c.data)+len(c.data)/8), c.data...)
