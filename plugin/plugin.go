@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 )
 
@@ -104,6 +105,9 @@ type Env struct {
 	Alias string // the configured alias, or ""
 	Tag   string // inputs: the configured tag, or the instance's name
 	Log   *slog.Logger
+
+	// Metrics makes counters and gauges that appear among the agent's metrics, with the instance's name.
+	Metrics *metric.Registry
 
 	// Properties are all configured keys of the instance, those that the agent uses itself included.
 	Properties []option.Property

@@ -73,7 +73,7 @@ func (b *builder) warn(pos option.Pos, cure, format string, args ...any) {
 func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 	p := b.p
 	return plugin.Env{
-		Name: inst.name, Alias: inst.alias, Log: inst.log, Properties: props,
+		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props,
 		Parser: func(name string) (plugin.Parser, bool) {
 			x, ok := p.parsers[name]
 			return x, ok

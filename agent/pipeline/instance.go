@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -17,6 +18,7 @@ type instance struct {
 	name  string // "cpu.0"
 	alias string
 	log   *slog.Logger
+	meter *metric.Registry // what the plugin counts itself
 	pos   option.Pos
 	print string // fingerprint of all that makes it what it is
 	life
@@ -55,6 +57,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	}
 	inst.alias = a.common.alias
 	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common)
+	inst.meter = metric.NewRegistry("fluentbit", a.kind, metric.L("name", inst.shown()))
 	env := a.b.env(&inst, a.sec.Props)
 	if tag != nil {
 		env.Tag = tag()
