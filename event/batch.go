@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 
 	"github.com/fluent/fluent-bit-go/internal/msgp"
 )
@@ -30,6 +31,17 @@ const (
 
 // Has reports whether the set contains k.
 func (ks Kinds) Has(k Kinds) bool { return max(ks, Logs)&max(k, Logs) != 0 }
+
+// String names the signals of a set, as Fluent Bit's configuration does.
+func (ks Kinds) String() string {
+	var names []string
+	for i, name := range [...]string{"logs", "metrics", "traces", "profiles", "blobs"} {
+		if ks.Has(1 << i) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, "|")
+}
 
 // Batch is a run of records under one tag, owned by one goroutine and free to be edited.
 type Batch struct {

@@ -155,7 +155,7 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		b.fail(unknown(err))
 		return
 	}
-	o := &output{waiting: map[*delivery]*time.Timer{}, wake: make(chan struct{}, 1)}
+	o := &output{kinds: spec.Kinds, waiting: map[*delivery]*time.Timer{}, wake: make(chan struct{}, 1)}
 	o.home.Store(b.p)
 	set := &o.settings
 	a := assembly[plugin.Output]{b: b, kind: "output", spec: spec, sec: s, common: &set.common, opts: set.options()}

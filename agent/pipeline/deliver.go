@@ -19,6 +19,7 @@ type output struct {
 	home       atomic.Pointer[Pipeline] // whose part it is; a reload may move it
 	plugin     plugin.Output
 	settings   outputSettings
+	kinds      event.Kinds // signals that it takes
 	matcher    matcher
 	processors []*step
 	workers    int

@@ -35,6 +35,7 @@ type input struct {
 
 func (in *input) pipe() *Pipeline { return in.home.Load() }
 
+// openKey is what all records of a chunk have in common.
 type openKey struct {
 	tag  string
 	kind event.Kinds
@@ -117,9 +118,10 @@ func (in *input) keep(b *event.Batch) {
 		b.Release()
 		return
 	}
-	routes := in.pipe().routes(b.Tag)
+	key := openKey{b.Tag, b.Kind}
+	routes := in.pipe().routes(key)
 	if len(routes) == 0 {
-		in.pipe().lose(NoRoute, b.Len(), b.Tag)
+		in.pipe().lose(NoRoute, b.Len(), key)
 		b.Settle(event.GivenUp)
 		b.Release()
 		return

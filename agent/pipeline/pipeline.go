@@ -48,9 +48,9 @@ type Pipeline struct {
 	emitter    *input // what filters and outputs emit enters here
 	Warnings   []*option.Error
 
-	routing sync.Map // tag → []*output
+	routing sync.Map // openKey → []*output
 	routed  atomic.Int64
-	noRoute sync.Map // tags that were warned about
+	noRoute sync.Map // openKeys that were warned about
 }
 
 // group is a number of instances: all of a pipeline, or those that leave it.
@@ -79,14 +79,14 @@ type custom struct {
 // routingCap bounds the routing cache: an input that makes a tag per client must not eat the memory.
 const routingCap = 10_000
 
-// routes returns the outputs that take tag.
-func (p *Pipeline) routes(tag string) []*output {
-	if r, ok := p.routing.Load(tag); ok {
+// routes returns the outputs that take this signal under this tag.
+func (p *Pipeline) routes(key openKey) []*output {
+	if r, ok := p.routing.Load(key); ok {
 		return r.([]*output)
 	}
 	var outs []*output
 	for _, o := range p.outputs {
-		if o.matcher.match(tag) {
+		if o.kinds.Has(key.kind) && o.matcher.match(key.tag) {
 			outs = append(outs, o)
 		}
 	}
@@ -94,16 +94,21 @@ func (p *Pipeline) routes(tag string) []*output {
 		p.routing.Clear()
 		p.routed.Store(1)
 	}
-	p.routing.Store(tag, outs)
+	p.routing.Store(key, outs)
 	return outs
 }
 
 // lose counts records without a route and warns once per tag.
-func (p *Pipeline) lose(why Reason, n int, tag string) {
+func (p *Pipeline) lose(why Reason, n int, key openKey) {
 	p.lost[why].Add(uint64(n))
-	if _, said := p.noRoute.LoadOrStore(tag, true); !said {
-		p.log.Warn(fmt.Sprintf("records with tag '%s' match no output and are dropped; give an output a match for it", tag))
+	if _, said := p.noRoute.LoadOrStore(key, true); said {
+		return
 	}
+	if key.kind == event.Logs {
+		p.log.Warn(fmt.Sprintf("records with tag '%s' match no output and are dropped; give an output a match for it", key.tag))
+		return
+	}
+	p.log.Warn(fmt.Sprintf("%v with tag '%s' match no output that takes %[1]v and are dropped; give one a match for it", key.kind, key.tag))
 }
 
 // room returns a channel that is closed when memory was freed.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -83,6 +84,15 @@ func Flush(t testing.TB, o plugin.Output, c *event.Chunk) error {
 	t.Helper()
 	defer event.Poison(event.Poison(true))
 	return c.Lend(func(c *event.Chunk) error { return o.Flush(t.Context(), c) })
+}
+
+// Metrics makes a chunk of metrics.
+func Metrics(tag string, sets ...metric.Set) *event.Chunk {
+	var data []byte
+	for i := range sets {
+		data = metric.Append(data, &sets[i])
+	}
+	return event.NewChunk(1, tag, event.Metrics, data, 1)
 }
 
 // Chunk makes a chunk of logs from records written as JSON: [time, {body}] or [[time, {metadata}], {body}].

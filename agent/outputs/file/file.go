@@ -15,7 +15,7 @@ import (
 var Plugin = plugin.Spec[plugin.Output]{
 	Name:    "file",
 	Summary: "Append records to files",
-	Kinds:   event.Logs,
+	Kinds:   event.Logs | event.Metrics,
 	Config:  func() plugin.Config[plugin.Output] { return new(config) },
 }
 
@@ -38,6 +38,9 @@ func (o *output) Flush(_ context.Context, c *event.Chunk) error {
 	defer o.mu.Unlock()
 	if o.target.fixed() && o.format == formatMsgPack {
 		return o.write([]*part{{path: o.target.render(c.Tag, nil), buf: c.Bytes()}})
+	}
+	if c.Kind == event.Metrics {
+		return o.flushMetrics(c)
 	}
 	parts, err := o.split(c)
 	defer o.keep(parts)

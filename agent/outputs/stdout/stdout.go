@@ -17,7 +17,7 @@ import (
 var Plugin = plugin.Spec[plugin.Output]{
 	Name:    "stdout",
 	Summary: "Print records on standard output",
-	Kinds:   event.Logs,
+	Kinds:   event.Logs | event.Metrics,
 	Config:  func() plugin.Config[plugin.Output] { return new(config) },
 }
 
@@ -39,10 +39,17 @@ type output struct {
 
 // Flush prints the chunk with one Write, so that chunks of several outputs do not mix.
 func (o *output) Flush(_ context.Context, c *event.Chunk) error {
-	if _, err := o.w.Write(o.appendChunk(make([]byte, 0, 2*len(c.Bytes())), c)); err != nil {
+	text := make([]byte, 0, 2*len(c.Bytes()))
+	var bad error
+	if c.Kind == event.Metrics {
+		text, bad = format.AppendMetrics(text, c)
+	} else {
+		text = o.appendChunk(text, c)
+	}
+	if _, err := o.w.Write(text); err != nil {
 		return fmt.Errorf("print chunk of %d records: %w", c.Len(), err)
 	}
-	return nil
+	return bad
 }
 
 func (o *output) appendChunk(dst []byte, c *event.Chunk) []byte {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/outputtest"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -99,4 +100,32 @@ func TestUnknownSettingsAreRefusedWithTheirPlace(t *testing.T) {
 	check("json_date_format", "epoch_mss", "did you mean 'epoch_ms'?")
 	check("format", "json_line", "did you mean 'json_lines'?")
 	check("colour", "red", "unknown configuration property 'colour'")
+}
+
+func TestMetricsPrintALinePerPoint(t *testing.T) {
+	o, err := build("format", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := new(writes)
+	o.w = w
+	set := func(v float64) metric.Set {
+		return metric.Set{Labels: []metric.Label{metric.L("host", "h")}, Families: []metric.Family{{
+			Namespace: "room", Name: "celsius", Type: metric.TypeGauge, Points: []metric.Point{{Time: 1700000000e9, Value: v}},
+		}}}
+	}
+	if err := o.Flush(t.Context(), outputtest.Metrics("m", set(1), set(2.5))); err != nil {
+		t.Fatal(err)
+	}
+	const line = `2023-11-14T22:13:20.000000000Z room_celsius{host="h"} = `
+	if got, want := w.String(), line+"1\n"+line+"2.5\n"; got != want || w.n != 1 {
+		t.Errorf("got %s, want %s, %d writes", got, want, w.n)
+	}
+	w.Reset()
+	first := set(3)
+	bad := append(metric.Append(nil, &first), 0xc1)
+	err = o.Flush(t.Context(), event.NewChunk(1, "m", event.Metrics, bad, 1))
+	if got := w.String(); got != line+"3\n" || !plugin.Dropped(err) {
+		t.Errorf("got %s, %v", got, err)
+	}
 }
