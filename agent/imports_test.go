@@ -45,7 +45,7 @@ var rooms = map[string]string{
 	"agent/storage":  "event agent/internal",
 	"agent/pipeline": "plugin event option metric agent/config agent/storage agent/internal",
 	"agent/worker":   "plugin event option metric internal/abi internal/wire agent/internal",
-	"agent/admin":    "agent/internal",
+	"agent/admin":    "metric agent/internal",
 	"agent/e2e":      "plugin event option metric agent/internal",
 	"agent/cmd":      "plugin event option metric agent internal/abi internal/wire source",
 }

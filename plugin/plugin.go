@@ -112,6 +112,9 @@ type Env struct {
 	// Properties are all configured keys of the instance, those that the agent uses itself included.
 	Properties []option.Property
 
+	// Agent yields the agent's own metrics; it is nil where the host does not tell them.
+	Agent func() metric.Set
+
 	// Parser finds a configured parser; false when there is none of that name.
 	Parser func(name string) (Parser, bool)
 

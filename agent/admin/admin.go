@@ -18,11 +18,13 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/stats"
+	"github.com/fluent/fluent-bit-go/metric"
 )
 
 // Agent is what the API shows.
 type Agent interface {
 	Stats() stats.Stats
+	Metrics() metric.Set
 	Reload(ctx context.Context) error // see the errors below
 }
 
@@ -113,9 +115,17 @@ func (s *Server) routes() http.Handler {
 	get("/{$}", s.about)
 	get("/api/v1/uptime", s.uptime)
 	get("/api/v1/plugins", s.plugins)
-	get("/api/v1/metrics", func(w http.ResponseWriter, _ *http.Request) { reply(w, counters(s.agent.Stats())) })
+	get("/api/v1/metrics", func(w http.ResponseWriter, _ *http.Request) { reply(w, counters(s.agent.Metrics())) })
 	get("/api/v1/metrics/prometheus", func(w http.ResponseWriter, _ *http.Request) {
-		text(w, appendPrometheus(nil, s.agent.Stats(), s.opts.About, time.Now()))
+		text(w, appendPrometheus1(nil, s.agent.Metrics(), s.opts.About))
+	})
+	get("/api/v2/metrics", func(w http.ResponseWriter, _ *http.Request) {
+		set := s.agent.Metrics()
+		text(w, metric.AppendText(nil, &set))
+	})
+	get("/api/v2/metrics/prometheus", func(w http.ResponseWriter, _ *http.Request) {
+		set := s.agent.Metrics()
+		text(w, metric.AppendPrometheus(nil, &set, false))
 	})
 	get("/api/v1/health", s.health1)
 	get("/api/v2/health", s.health2)

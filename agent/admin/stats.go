@@ -8,57 +8,18 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/stats"
+	"github.com/fluent/fluent-bit-go/metric"
 )
 
-// counter is one number under Fluent Bit's name for it.
-type counter struct {
-	key, family, help string
-	of                func(s *stats.Stats, i int) uint64
-}
-
-// In the order of /api/v1/metrics.
-var (
-	inputCounters = []counter{
-		{"records", "fluentbit_input_records_total", "Number of input records.", func(s *stats.Stats, i int) uint64 { return s.Inputs[i].Records }},
-		{"bytes", "fluentbit_input_bytes_total", "Number of input bytes.", func(s *stats.Stats, i int) uint64 { return s.Inputs[i].Bytes }},
-	}
-	filterCounters = []counter{
-		{"drop_records", "fluentbit_filter_drop_records_total", "Fluentbit metrics.", func(s *stats.Stats, i int) uint64 { return s.Filters[i].Dropped }},
-		{"add_records", "fluentbit_filter_add_records_total", "Fluentbit metrics.", func(s *stats.Stats, i int) uint64 { return s.Filters[i].Added }},
-		{"records", "fluentbit_filter_records_total", "Fluentbit metrics.", func(s *stats.Stats, i int) uint64 { return s.Filters[i].Records }},
-		{"bytes", "fluentbit_filter_bytes_total", "Fluentbit metrics.", func(s *stats.Stats, i int) uint64 { return s.Filters[i].Bytes }},
-		{"drop_bytes", "fluentbit_filter_drop_bytes_total", "Fluentbit metrics.", func(s *stats.Stats, i int) uint64 { return s.Filters[i].DroppedByte }},
-	}
-	outputCounters = []counter{
-		{"proc_records", "fluentbit_output_proc_records_total", "Number of processed output records.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].Records }},
-		{"proc_bytes", "fluentbit_output_proc_bytes_total", "Number of processed output bytes.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].Bytes }},
-		{"errors", "fluentbit_output_errors_total", "Number of output errors.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].Errors }},
-		{"retries", "fluentbit_output_retries_total", "Number of output retries.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].Retries }},
-		{"retries_failed", "fluentbit_output_retries_failed_total", "Number of abandoned batches because the maximum number of re-tries was reached.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].RetriesFailed }},
-		{"dropped_records", "fluentbit_output_dropped_records_total", "Number of dropped records.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].DroppedRecords }},
-		{"retried_records", "fluentbit_output_retried_records_total", "Number of retried records.", func(s *stats.Stats, i int) uint64 { return s.Outputs[i].RetriedRecords }},
-	}
-)
-
-// kinds groups the counters with the names of their instances.
-func kinds(s *stats.Stats) []kind {
-	names := func(n int, of func(i int) string) (list []string) {
-		for i := range n {
-			list = append(list, of(i))
-		}
-		return list
-	}
-	return []kind{
-		{"input", names(len(s.Inputs), func(i int) string { return s.Inputs[i].Name }), inputCounters},
-		{"filter", names(len(s.Filters), func(i int) string { return s.Filters[i].Name }), filterCounters},
-		{"output", names(len(s.Outputs), func(i int) string { return s.Outputs[i].Name }), outputCounters},
-	}
-}
-
-type kind struct {
-	name      string
-	instances []string
-	counters  []counter
+// v1 are the counters of the first API: the keys of their JSON, in its order. Their names elsewhere are
+// fluentbit_KIND_KEY_total.
+var v1 = []struct {
+	kind string
+	keys []string
+}{
+	{"input", []string{"records", "bytes"}},
+	{"filter", []string{"drop_records", "add_records", "records", "bytes", "drop_bytes"}},
+	{"output", []string{"proc_records", "proc_bytes", "errors", "retries", "retries_failed", "dropped_records", "retried_records"}},
 }
 
 // ordered is a JSON object whose members stay in their order.
@@ -90,53 +51,57 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 }
 
 // counters are what /api/v1/metrics answers.
-func counters(s stats.Stats) ordered {
+func counters(set metric.Set) ordered {
 	var all ordered
-	for _, k := range kinds(&s) {
-		members := ordered{}
-		for i, name := range k.instances {
-			var numbers ordered
-			for _, c := range k.counters {
-				numbers = append(numbers, member{c.key, c.of(&s, i)})
+	families := byName(&set)
+	for _, k := range v1 {
+		instances := ordered{}
+		for i, key := range k.keys {
+			f := families["fluentbit_"+k.kind+"_"+key+"_total"]
+			for j := range f.Points {
+				if i == 0 {
+					name, _ := f.Points[j].Label("name")
+					instances = append(instances, member{name, ordered(nil)})
+				}
+				instances[j].value = append(instances[j].value.(ordered), member{key, uint64(f.Points[j].Value)})
 			}
-			members = append(members, member{name, numbers})
 		}
-		all = append(all, member{k.name, members})
+		all = append(all, member{k.kind, instances})
 	}
 	return all
 }
 
-// appendPrometheus writes the counters in the text format 0.0.4, families by name, with a time stamp in
-// milliseconds each.
-func appendPrometheus(dst []byte, s stats.Stats, about About, now time.Time) []byte {
-	type family struct {
-		counter
-		kind
+func byName(set *metric.Set) map[string]metric.Family {
+	m := map[string]metric.Family{}
+	for _, f := range set.Families {
+		m[f.FullName()] = f
 	}
-	var list []family
-	for _, k := range kinds(&s) {
-		for _, c := range k.counters {
-			list = append(list, family{c, k})
-		}
-	}
-	slices.SortFunc(list, func(a, b family) int { return strings.Compare(a.family, b.family) })
-	for _, f := range list {
-		if len(f.instances) == 0 {
-			continue
-		}
-		dst = fmt.Appendf(dst, "# HELP %s %s\n# TYPE %s counter\n", f.family, f.help, f.family)
-		for i, name := range f.instances {
-			dst = fmt.Appendf(dst, "%s{name=%s} %d %d\n", f.family, quoteLabel(name), f.of(&s, i), now.UnixMilli())
-		}
-	}
-	dst = fmt.Appendf(dst, "# HELP fluentbit_uptime Number of seconds that Fluent Bit has been running.\n# TYPE fluentbit_uptime counter\nfluentbit_uptime %d\n", int(now.Sub(about.Started).Seconds()))
-	dst = fmt.Appendf(dst, "# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.\n# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %d\n", about.Started.Unix())
-	return fmt.Appendf(dst, "# HELP fluentbit_build_info Build version information.\n# TYPE fluentbit_build_info gauge\nfluentbit_build_info{version=%s,edition=%q} 1\n", quoteLabel(about.Version), edition)
+	return m
 }
 
-// quoteLabel writes a label's value, as the Prometheus text format escapes it.
-func quoteLabel(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+// appendPrometheus1 writes the counters of the first API in the text format 0.0.4: families by name, with
+// times, and then what is known about the process.
+func appendPrometheus1(dst []byte, set metric.Set, about About) []byte {
+	families := byName(&set)
+	var list metric.Set
+	for _, k := range v1 {
+		for _, key := range k.keys {
+			list.Families = append(list.Families, families["fluentbit_"+k.kind+"_"+key+"_total"])
+		}
+	}
+	slices.SortFunc(list.Families, func(a, b metric.Family) int { return strings.Compare(a.FullName(), b.FullName()) })
+	dst = metric.AppendPrometheus(dst, &list, true)
+	single := func(t metric.Type, name, help string, value float64, labels ...metric.Label) metric.Set {
+		return metric.Set{Families: []metric.Family{{Name: name, Help: help, Type: t, Points: []metric.Point{{Value: value, Labels: labels}}}}}
+	}
+	for _, s := range []metric.Set{
+		single(metric.TypeCounter, "fluentbit_uptime", "Number of seconds that Fluent Bit has been running.", float64(int(time.Since(about.Started).Seconds()))),
+		single(metric.TypeGauge, "process_start_time_seconds", "Start time of the process since unix epoch in seconds.", float64(about.Started.Unix())),
+		single(metric.TypeGauge, "fluentbit_build_info", "Build version information.", 1, metric.L("version", about.Version), metric.L("edition", edition)),
+	} {
+		dst = metric.AppendPrometheus(dst, &s, false)
+	}
+	return dst
 }
 
 // storage is what /api/v1/storage answers.

@@ -12,6 +12,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -31,7 +32,7 @@ type builder struct {
 // faults are returned at once, joined.
 func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error) {
 	p := &Pipeline{
-		books: &books{stop: make(chan int, 1)}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
+		books: &books{stop: make(chan int, 1), meter: metric.NewRegistry("fluentbit", "")}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
 	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
@@ -87,6 +88,7 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 			return p.emitter.Emit(ctx, batch)
 		},
 		Stop:  func(code int) { p.Stop(code) }, // p's books may be another's by then
+		Agent: b.set.Metrics,
 		JSON:  b.set.JSON,
 		Grace: b.set.Grace,
 	}
@@ -155,7 +157,7 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		b.fail(unknown(err))
 		return
 	}
-	o := &output{kinds: spec.Kinds, waiting: map[*delivery]*time.Timer{}, wake: make(chan struct{}, 1)}
+	o := &output{kinds: spec.Kinds, waiting: map[*delivery]*time.Timer{}, flying: map[*delivery]bool{}, wake: make(chan struct{}, 1)}
 	o.home.Store(b.p)
 	set := &o.settings
 	a := assembly[plugin.Output]{b: b, kind: "output", spec: spec, sec: s, common: &set.common, opts: set.options()}

@@ -29,10 +29,10 @@ type output struct {
 	mu       sync.Mutex
 	ready    []*delivery               // in order of arrival
 	waiting  map[*delivery]*time.Timer // for their next attempt
-	inFlight int
-	wake     chan struct{} // one token per change that a worker should look at
-	hurried  bool          // the pipeline stops: no long waits any more
-	failures int           // in a row, over all chunks
+	flying   map[*delivery]bool        // that a worker holds
+	wake     chan struct{}             // one token per change that a worker should look at
+	hurried  bool                      // the pipeline stops: no long waits any more
+	failures int                       // in a row, over all chunks
 }
 
 // delivery is one chunk on its way to one output.
@@ -126,7 +126,7 @@ func (o *output) next() *delivery {
 	}
 	d := o.ready[0]
 	o.ready = o.ready[1:]
-	o.inFlight++
+	o.flying[d] = true
 	if len(o.ready) > 0 {
 		o.signal() // another worker may be idle
 	}
@@ -137,7 +137,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	d.attempts++
 	err := guard(func() error { return o.flush(ctx, d) })
 	o.mu.Lock()
-	o.inFlight--
+	delete(o.flying, d)
 	failures := o.failures
 	rejection := plugin.Rejected(err)
 	if o.failures++; err == nil || rejection != nil {
@@ -174,6 +174,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 func (o *output) delivered(d *delivery, but int) {
 	o.counters.Records.Add(uint64(d.chunk.Len() - but))
 	o.counters.Bytes.Add(uint64(d.size))
+	o.noteDelivery(d)
 	o.settle(d, event.Delivered)
 }
 
@@ -227,6 +228,7 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	}
 	o.waiting[d] = time.AfterFunc(wait, func() { o.again(d) })
 	o.mu.Unlock()
+	o.noteWait(wait)
 	level := slog.LevelWarn
 	if again {
 		level = slog.LevelDebug // the first failure was said; a success will say how many there were
@@ -283,6 +285,7 @@ func (o *output) abandon() {
 func (o *output) giveUp(d *delivery, why Reason) {
 	o.counters.DroppedRecords.Add(uint64(d.chunk.Len()))
 	o.pipe().lost[why].Add(uint64(d.chunk.Len()))
+	o.pipe().noteDrop(d.in, o.shown(), d.chunk.Kind, d.chunk.Len(), int(d.size))
 	if why == StorageFull {
 		o.log.Warn(fmt.Sprintf("chunk %d with tag '%s' (%d records) evicted from output queue: %d bytes wait; raise storage.total_limit_size or storage.memory_budget",
 			d.chunk.ID, d.chunk.Tag, d.chunk.Len(), o.counters.Queued.Load()))
@@ -316,6 +319,8 @@ func (s *stored) finish(how event.Outcome) {
 		return
 	}
 	defer s.chunk.Release()
+	s.in.busy.chunks.Add(-1)
+	s.in.busy.bytes.Add(-s.size)
 	if s.undone.Load() {
 		return
 	}

@@ -28,7 +28,7 @@ func (p *Pipeline) Dump(w io.Writer) {
 	fmt.Fprintln(b, "===== Output =====")
 	for _, o := range p.outputs {
 		o.mu.Lock()
-		ready, retrying, busy := len(o.ready), len(o.waiting), o.inFlight
+		ready, retrying, busy := len(o.ready), len(o.waiting), len(o.flying)
 		o.mu.Unlock()
 		c := &o.counters
 		fmt.Fprintf(b, "%s\n│\n├─ delivered : %d records\n├─ dropped   : %d records\n├─ retries   : %d\n├─ queue     : %d ready, %d in retry, %d in flight\n└─ waiting   : %d bytes\n\n",

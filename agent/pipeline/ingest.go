@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/condition"
 	"github.com/fluent/fluent-bit-go/event"
@@ -27,6 +28,8 @@ type input struct {
 	processors []*step
 	counters   InputCounters
 	gate       gate
+	rate       rate
+	busy       struct{ chunks, bytes atomic.Int64 } // that outputs have not settled
 
 	turn sync.RWMutex // held for reading while a batch is on its way to the chunks
 	mu   sync.Mutex
@@ -44,6 +47,7 @@ type openKey struct {
 // filling is a chunk that still grows.
 type filling struct {
 	chunk  *event.Chunk
+	born   time.Time
 	holds  []event.Hold
 	routes []*output
 }
@@ -118,10 +122,9 @@ func (in *input) keep(b *event.Batch) {
 		b.Release()
 		return
 	}
-	key := openKey{b.Tag, b.Kind}
-	routes := in.pipe().routes(key)
+	routes := in.pipe().routes(openKey{b.Tag, b.Kind})
 	if len(routes) == 0 {
-		in.pipe().lose(NoRoute, b.Len(), key)
+		in.pipe().lose(NoRoute, in, b)
 		b.Settle(event.GivenUp)
 		b.Release()
 		return
@@ -194,7 +197,7 @@ func (in *input) store(b *event.Batch, routes []*output) {
 	in.mu.Lock()
 	f := in.open[key]
 	if f == nil {
-		f = &filling{chunk: event.NewChunk(in.pipe().ids.Add(1), b.Tag, b.Kind, nil, 0), routes: routes}
+		f = &filling{chunk: event.NewChunk(in.pipe().ids.Add(1), b.Tag, b.Kind, nil, 0), born: time.Now(), routes: routes}
 		in.open[key] = f
 	}
 	f.chunk.Append(b)
@@ -226,11 +229,14 @@ func (in *input) flush() {
 func (in *input) send(f *filling) {
 	s := &stored{
 		chunk: f.chunk,
+		born:  f.born,
 		in:    in,
 		holds: f.holds,
 		size:  int64(len(f.chunk.Bytes())),
 	}
 	s.left.Store(int32(len(f.routes)))
+	in.busy.chunks.Add(1)
+	in.busy.bytes.Add(s.size)
 	in.gate.mu.Lock()
 	in.gate.queued += s.size
 	in.gate.mu.Unlock()
@@ -242,6 +248,7 @@ func (in *input) send(f *filling) {
 // stored is a chunk on its way, shared by its routes.
 type stored struct {
 	chunk   *event.Chunk
+	born    time.Time
 	in      *input
 	holds   []event.Hold
 	size    int64

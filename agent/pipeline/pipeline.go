@@ -16,6 +16,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -33,6 +34,8 @@ type Settings struct {
 	Level          slog.Level
 	// Planned tells whether a plugin is known but not built yet, for the error message.
 	Planned func(kind, name string) bool
+	// Metrics are those of the whole agent, for plugins that pass them on.
+	Metrics func() metric.Set
 	// Identity tells what a plugin of that name is, beyond the name: for one from a file, what the file holds.
 	Identity func(kind, name string) string
 }
@@ -68,6 +71,7 @@ type books struct {
 	roomMu    sync.Mutex
 	roomFreed chan struct{}
 	lost      losses
+	meter     *metric.Registry // what is counted between instances
 	stop      chan int
 }
 
@@ -99,8 +103,10 @@ func (p *Pipeline) routes(key openKey) []*output {
 }
 
 // lose counts records without a route and warns once per tag.
-func (p *Pipeline) lose(why Reason, n int, key openKey) {
-	p.lost[why].Add(uint64(n))
+func (p *Pipeline) lose(why Reason, in *input, b *event.Batch) {
+	p.lost[why].Add(uint64(b.Len()))
+	p.noteDrop(in, "unmatched", b.Kind, b.Len(), len(b.Bytes()))
+	key := openKey{b.Tag, b.Kind}
 	if _, said := p.noRoute.LoadOrStore(key, true); said {
 		return
 	}

@@ -1,9 +1,15 @@
 package pipeline
 
-import "github.com/fluent/fluent-bit-go/agent/internal/stats"
+import (
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/stats"
+	"github.com/fluent/fluent-bit-go/metric"
+)
 
 // Stats are the counters of all instances, with their names as the log has them.
 func (p *Pipeline) Stats() stats.Stats {
+	now := time.Now()
 	s := stats.Stats{Lost: map[string]uint64{}}
 	for _, in := range p.inputs {
 		in.gate.mu.Lock()
@@ -11,8 +17,13 @@ func (p *Pipeline) Stats() stats.Stats {
 		in.gate.mu.Unlock()
 		in.mu.Lock()
 		x.Open = len(in.open)
+		for _, f := range in.open {
+			x.OpenBytes += int64(len(f.chunk.Bytes()))
+		}
 		in.mu.Unlock()
+		x.Busy, x.BusyBytes = int(in.busy.chunks.Load()), in.busy.bytes.Load()
 		x.Records, x.Bytes = in.counters.Records.Load(), in.counters.Bytes.Load()
+		x.RateRecords, x.RateBytes = in.rate.get()
 		s.Inputs = append(s.Inputs, x)
 		s.Chunks += x.Open
 	}
@@ -29,6 +40,7 @@ func (p *Pipeline) Stats() stats.Stats {
 			Name: o.shown(), Records: c.Records.Load(), Bytes: c.Bytes.Load(),
 			Errors: c.Errors.Load(), Retries: c.Retries.Load(), RetriesFailed: c.RetriesFailed.Load(),
 			DroppedRecords: c.DroppedRecords.Load(), RetriedRecords: c.RetriedRecords.Load(), Queue: c.Queued.Load(),
+			Chunks: o.pending.count(), Oldest: o.oldestAge(now), Limit: o.settings.totalLimit,
 		})
 		s.Chunks += o.pending.count()
 	}
@@ -43,4 +55,13 @@ func (r *Runner) Stats() stats.Stats {
 	s := r.Pipeline().Stats()
 	s.Reloads = r.Reloads()
 	return s
+}
+
+// Collect adds what plugins and the ways between them count to set.
+func (r *Runner) Collect(set *metric.Set, now time.Time) {
+	p := r.Pipeline()
+	p.meter.Collect(set, now)
+	for _, one := range p.parts() {
+		one.meter.Collect(set, now)
+	}
 }

@@ -106,6 +106,9 @@ func TestKillFromOutsideLosesNothing(t *testing.T) {
 	if !r.log.has("signal: killed") {
 		t.Errorf("the log does not tell the signal:\n%s", r.log)
 	}
+	if n := r.mod.opts.Restarts.Value(); n != 10 {
+		t.Errorf("%d restarts were counted", n)
+	}
 }
 
 // pid returns the id of the worker that runs now.

@@ -11,14 +11,16 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/internal/wire"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 )
 
 // Options are what the agent decides for a module.
 type Options struct {
-	Log       *slog.Logger  // for what belongs to no instance; slog.Default() when nil
-	HotReload bool          // told to the plugin: the agent reloads, it does not start
-	Grace     time.Duration // how long an instance's Exit may take; 5 s when 0
+	Log       *slog.Logger    // for what belongs to no instance; slog.Default() when nil
+	HotReload bool            // told to the plugin: the agent reloads, it does not start
+	Grace     time.Duration   // how long an instance's Exit may take; 5 s when 0
+	Restarts  *metric.Counter // of workers that took a dead one's place; nobody's when nil
 }
 
 const (
@@ -63,6 +65,9 @@ func New(info Info, opts Options) *Module {
 	}
 	if opts.Grace <= 0 {
 		opts.Grace = defaultGrace
+	}
+	if opts.Restarts == nil {
+		opts.Restarts = new(metric.Counter)
 	}
 	return &Module{
 		info:    info,

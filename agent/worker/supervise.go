@@ -46,6 +46,7 @@ func (m *Module) supervise(ctx context.Context, p *process, done chan struct{}) 
 				return
 			}
 			if err == nil {
+				m.opts.Restarts.Inc()
 				p, since = next, time.Now()
 				break
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/pipeline"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 )
 
@@ -24,11 +25,12 @@ type agent struct {
 	sink    *logger.Sink
 	log     *slog.Logger
 	file    *os.File // of the log, or nil
+	workers *metric.Registry
 }
 
 // load merges command line and files. What a file says about the service wins.
 func load(c commandLine) (*agent, error) {
-	a := &agent{tree: &c.Tree}
+	a := &agent{tree: &c.Tree, workers: metric.NewRegistry("fluentbit", "worker")}
 	vars := map[string]string{}
 	o := config.Options{Vars: vars}
 	var errs []error
@@ -114,13 +116,13 @@ func (a *agent) closeLog() {
 }
 
 // settings are the pipeline's part of the service section.
-func (a *agent) settings(mods *modules) pipeline.Settings {
+func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings {
 	s := a.service
 	return pipeline.Settings{
 		Flush: s.Flush, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
 		MemoryBudget: s.Storage.MemoryBudget, MultilineLimit: s.MultilineBufferLimit,
 		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
-		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity,
+		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity, Metrics: own,
 	}
 }
 

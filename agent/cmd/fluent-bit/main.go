@@ -79,9 +79,9 @@ func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, s
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
-	h := &host{args: args, agent: a, modules: mods}
+	h := &host{args: args, agent: a, modules: mods, sink: a.sink, workers: a.workers}
 	defer func() { h.modules.close(a.log) }()
-	p, err := pipeline.Build(a.tree, mods.join(builtin.Plugins()), a.settings(mods))
+	p, err := pipeline.Build(a.tree, mods.join(builtin.Plugins()), a.settings(mods, h.Metrics))
 	if c.DryRun {
 		return dryRun(stderr, err, append(a.tree.Warnings, p.Warnings...))
 	}
@@ -92,17 +92,17 @@ func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, s
 	case err != nil:
 		return fail(stderr, err, exitPlugin)
 	}
+	h.run = pipeline.NewRunner(p)
 	if err := p.Start(ctx); err != nil {
 		return fail(stderr, err, exitPlugin)
 	}
 	started()
 	if c.SOSReport {
 		p.Stop(exitOK)
-		p.Run(ctx)
+		h.run.Run(ctx)
 		writeReport(stdout, a.tree)
 		return exitUsage
 	}
-	h.run = pipeline.NewRunner(p)
 	if a.service.HTTPServer {
 		end, err := h.serveAdmin(ctx)
 		if err != nil {

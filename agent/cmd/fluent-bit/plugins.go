@@ -11,6 +11,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/worker"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
@@ -59,6 +60,7 @@ func (a *agent) loadPlugins(ctx context.Context, old *modules) (*modules, error)
 				Log:       logger.New(a.sink, "plugin:"+info.Name, logger.Options{Level: a.level}),
 				Grace:     a.service.Grace,
 				HotReload: old != nil,
+				Restarts:  a.workers.Counter("restarts_total", "Worker processes of plugin files that took a dead one's place.", metric.L("plugin", info.Name)),
 			})}
 			a.log.Info(fmt.Sprintf("loaded %s plugin '%s' from %s", info.Type, info.Name, info.Path), logger.Component, "plugin")
 		}

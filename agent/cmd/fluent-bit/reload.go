@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/admin"
 	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/internal/metrics"
 	"github.com/fluent/fluent-bit-go/agent/internal/stats"
 	"github.com/fluent/fluent-bit-go/agent/pipeline"
+	"github.com/fluent/fluent-bit-go/metric"
 )
 
 // host is the running agent: the configuration in force and what can replace it.
@@ -18,13 +21,32 @@ type host struct {
 	args []string // of the command line, which a reload reads again
 	run  *pipeline.Runner
 
+	// These two are the same through all reloads.
+	sink    *logger.Sink
+	workers *metric.Registry
+
 	mu      sync.Mutex
 	agent   *agent
 	modules *modules
 }
 
 // Stats implements [admin.Agent].
-func (h *host) Stats() stats.Stats { return h.run.Stats() }
+func (h *host) Stats() stats.Stats {
+	s := h.run.Stats()
+	s.Logs = h.sink.Lines()
+	return s
+}
+
+// Metrics are the agent's own, for the HTTP API and for the input fluentbit_metrics.
+func (h *host) Metrics() metric.Set {
+	now := time.Now()
+	s := h.Stats()
+	var set metric.Set
+	metrics.Append(&set, metrics.About{Version: version, Started: startTime}, &s, now)
+	h.run.Collect(&set, now)
+	h.workers.Collect(&set, now)
+	return set
+}
 
 // Reload reads the configuration again and puts it into force. After an error the agent goes on as before.
 // It implements [admin.Agent].
@@ -45,7 +67,7 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next.sink, next.log, next.file = old.sink, old.log, old.file
+	next.sink, next.log, next.file, next.workers = old.sink, old.log, old.file, old.workers
 	if next.service.LogFile != old.service.LogFile {
 		old.log.Warn("log_file has changed, which takes a restart: the log stays where it is", logger.Component, "reload")
 	}
@@ -53,7 +75,7 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := pipeline.Build(next.tree, mods.join(builtin.Plugins()), next.settings(mods))
+	p, err := pipeline.Build(next.tree, mods.join(builtin.Plugins()), next.settings(mods, h.Metrics))
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/stats"
 )
 
 // Component is the key of the attribute that names who speaks: "input:cpu:cpu.0".
@@ -50,6 +53,7 @@ type Sink struct {
 	w     io.Writer
 	color bool
 	buf   []byte
+	lines [len(names)]atomic.Uint64 // by level, as in names
 }
 
 // NewSink returns a sink that writes each line to w with one call; color is for terminals.
@@ -155,7 +159,7 @@ func appendAttr(dst, group string, a slog.Attr) string {
 	return dst + " " + group + a.Key + "=" + v
 }
 
-var names = []struct {
+var names = [...]struct {
 	from        slog.Level
 	name, color string
 }{
@@ -167,13 +171,12 @@ var names = []struct {
 }
 
 func (s *Sink) line(at time.Time, level slog.Level, text string) error {
-	n := names[len(names)-1]
-	for _, c := range names {
-		if level >= c.from {
-			n = c
-			break
-		}
+	i := 0
+	for i < len(names)-1 && level < names[i].from {
+		i++
 	}
+	n := names[i]
+	s.lines[i].Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := append(s.buf[:0], '[')
@@ -190,6 +193,15 @@ func (s *Sink) line(at time.Time, level slog.Level, text string) error {
 	s.buf = b
 	_, err := s.w.Write(b)
 	return err
+}
+
+// Lines tells how many lines of each level were written, errors first.
+func (s *Sink) Lines() []stats.Log {
+	list := make([]stats.Log, len(names))
+	for i := range names {
+		list[i] = stats.Log{Level: strings.TrimSpace(names[i].name), Lines: s.lines[i].Load()}
+	}
+	return list
 }
 
 // Raw writes text as it stands: what a signal says has neither level nor milliseconds.

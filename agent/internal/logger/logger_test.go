@@ -2,8 +2,11 @@ package logger
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"log/slog"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,4 +53,20 @@ func TestRepeatedLineIsHiddenWithinItsSpan(t *testing.T) {
 			t.Errorf("the count is missing:\n%s", out.String())
 		}
 	})
+}
+
+func TestTheSinkCountsLinesByLevel(t *testing.T) {
+	s := NewSink(io.Discard, false)
+	log := New(s, "a", Options{Level: slog.LevelInfo})
+	log.Error("x")
+	log.Info("x")
+	log.Info("x")
+	log.Debug("not shown")
+	var got []string
+	for _, l := range s.Lines() {
+		got = append(got, fmt.Sprint(l.Level, " ", l.Lines))
+	}
+	if want := "error 1, warn 0, info 2, debug 0, trace 0"; strings.Join(got, ", ") != want {
+		t.Errorf("got %v", got)
+	}
 }

@@ -1,5 +1,7 @@
-// Package stats is what a running pipeline tells about itself.
+// Package stats is what a running agent tells about itself.
 package stats
+
+import "time"
 
 // Stats are the counters of all instances, in the order of the configuration. Names are aliases where there
 // are any.
@@ -10,16 +12,21 @@ type Stats struct {
 	Chunks  int // that wait in memory
 	Reloads uint64
 	Lost    map[string]uint64 // records that were given up, by reason
+	Logs    []Log
 }
 
 // Input is what one input has done.
 type Input struct {
-	Name           string
-	Records, Bytes uint64
-	Paused         bool
-	Waiting        int64 // bytes that no output has taken yet
-	Limit          int64 // mem_buf_limit
-	Open           int   // chunks that still grow
+	Name                   string
+	Records, Bytes         uint64
+	RateRecords, RateBytes float64 // a second, over the last one
+	Paused                 bool
+	Waiting                int64 // bytes that no output has taken yet
+	Limit                  int64 // mem_buf_limit
+	Open                   int   // chunks that still grow
+	OpenBytes              int64
+	Busy                   int // chunks that outputs have not settled
+	BusyBytes              int64
 }
 
 // Filter is what one filter has done.
@@ -34,4 +41,21 @@ type Output struct {
 	Records, Bytes                        uint64
 	Errors, Retries, RetriesFailed        uint64
 	DroppedRecords, RetriedRecords, Queue uint64 // Queue: bytes that wait
+	Chunks                                int    // that wait
+	Oldest                                time.Duration
+	Limit                                 int64 // storage.total_limit_size, 0 for none
+}
+
+// Capacity is how much of its limit an output has left, in percent.
+func (o *Output) Capacity() float64 {
+	if o.Limit <= 0 {
+		return 100
+	}
+	return max(0, 100*(1-float64(o.Queue)/float64(o.Limit)))
+}
+
+// Log is how many lines of one level the log has.
+type Log struct {
+	Level string
+	Lines uint64
 }
