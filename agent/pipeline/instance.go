@@ -84,11 +84,10 @@ func (a assembly[P]) props() []option.Property {
 	return props
 }
 
-// number gives the next instance name of a plugin: dummy.0, dummy.1, …
+// number gives the next instance of a kind its name: dummy.0, cpu.1, dummy.2, …
 func (b *builder) number(kind, name string) string {
-	key := kind + " " + name
-	n := b.counts[key]
-	b.counts[key]++
+	n := b.counts[kind]
+	b.counts[kind]++
 	return fmt.Sprintf("%s.%d", name, n)
 }
 
