@@ -115,6 +115,9 @@ type Env struct {
 	// Agent yields the agent's own metrics; it is nil where the host does not tell them.
 	Agent func() metric.Set
 
+	// Vars are the variables that the configuration defines with @SET and env sections.
+	Vars map[string]string
+
 	// Parser finds a configured parser; false when there is none of that name.
 	Parser func(name string) (Parser, bool)
 

@@ -34,6 +34,11 @@ var (
 
 func parser(name string) []string { return []string{"parser=" + name} }
 
+// lua is a filter whose function has the given body.
+func lua(body string) []string {
+	return []string{"-F", "lua", "-m", "*", "-p", "call=f", "-p", "code=function f(tag, ts, rec) " + body + " end"}
+}
+
 var scenarios = []scenario{
 	{name: "tail-null", data: "json", line: jsonLine, output: toNull},
 	{name: "tail-json-null", data: "json", line: jsonLine, input: parser("json"), output: toNull},
@@ -42,6 +47,8 @@ var scenarios = []scenario{
 	{name: "tail-cri-null", data: "cri", line: criLine, input: []string{"multiline.parser=cri"}, output: toNull},
 	{name: "tail-json-plugin", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount},
 	{name: "tail-json-typed", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount, typed: true},
+	{name: "lua-keep", data: "json", line: jsonLine, input: parser("json"), middle: lua("return 0, 0, 0"), output: toNull},
+	{name: "lua-edit", data: "json", line: jsonLine, input: parser("json"), middle: lua("rec.level = string.upper(rec.level) return 2, ts, rec"), output: toNull},
 	{name: "tail-1000-files", data: "many", line: jsonLine, files: 1000, input: parser("json"), output: toNull},
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/checklist"
 	"github.com/fluent/fluent-bit-go/agent/filters/expect"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
+	"github.com/fluent/fluent-bit-go/agent/filters/lua"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
 	"github.com/fluent/fluent-bit-go/agent/filters/nest"
 	"github.com/fluent/fluent-bit-go/agent/filters/parser"
@@ -68,6 +69,7 @@ func Plugins() plugin.Set {
 			checklist.Plugin,
 			expect.Plugin,
 			grep.Plugin,
+			lua.Plugin,
 			modify.Plugin,
 			nest.Plugin,
 			parser.Plugin,

@@ -79,6 +79,7 @@ func newReader(t *Tree, o Options, fs files) *reader {
 	if o.Vars == nil {
 		o.Vars = map[string]string{}
 	}
+	t.Vars = o.Vars
 	return &reader{o: o, fs: fs, tree: t}
 }
 

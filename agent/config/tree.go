@@ -18,6 +18,8 @@ type Tree struct {
 	Upstreams        []Section // nodes are its Groups
 	Plugins          []PluginFile
 
+	Vars map[string]string // what @SET and env sections define
+
 	// Warnings are what the C Fluent Bit ignores without a word: unknown service keys and sections, unset
 	// variables. A dry run treats them as errors.
 	Warnings []*option.Error

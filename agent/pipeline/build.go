@@ -25,6 +25,7 @@ type builder struct {
 	counts map[string]int
 	errs   []error
 
+	vars    map[string]string
 	parsers string // fingerprint of all parsers
 }
 
@@ -35,7 +36,7 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 		books: &books{stop: make(chan int, 1), meter: metric.NewRegistry("fluentbit", "")}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
-	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
+	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, vars: tree.Vars, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
 	p.emitter = &input{settings: inputSettings{routable: true}, open: map[openKey]*filling{},
 		instance: instance{name: "emitter.0", log: logger.New(set.Sink, "input:emitter:emitter.0", logger.Options{Level: set.Level})}}
 	p.emitter.home.Store(p)
@@ -74,7 +75,7 @@ func (b *builder) warn(pos option.Pos, cure, format string, args ...any) {
 func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 	p := b.p
 	return plugin.Env{
-		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props,
+		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props, Vars: b.vars,
 		Parser: func(name string) (plugin.Parser, bool) {
 			x, ok := p.parsers[name]
 			return x, ok

@@ -1,0 +1,39 @@
+// Package burst logs a failure that may come back with every record: at once when it begins, then a count from
+// time to time, so that it is neither overlooked nor fills the disk.
+package burst
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// quiet is how long a failure that was logged is only counted.
+const quiet = 10 * time.Second
+
+// Log counts the failures of one kind. Its zero value is ready; one goroutine at a time uses it.
+type Log struct {
+	total uint64 // all failures
+	since uint64 // those since the last line
+	next  time.Time
+}
+
+// Error logs what, which tells what went wrong, what it means for the records and what to do, unless a line
+// stands in the log since less than ten seconds. Then it is counted, and the next line gives the number.
+func (l *Log) Error(log *slog.Logger, what string) {
+	l.total++
+	now := time.Now()
+	if now.Before(l.next) {
+		l.since++
+		return
+	}
+	l.next = now.Add(quiet)
+	if l.since > 0 {
+		what = fmt.Sprintf("%s (and %d more like it since, %d in all)", what, l.since, l.total)
+	}
+	l.since = 0
+	log.Error(what)
+}
+
+// Total returns how many there were.
+func (l *Log) Total() uint64 { return l.total }
