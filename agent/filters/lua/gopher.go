@@ -29,6 +29,12 @@ type gopher struct {
 	heavy weight
 }
 
+// The interpreter fills an array up to whatever index a script sets. From this one on tables are hashed.
+var _ = func() int {
+	lua.MaxArrayIndex = 1 << 22
+	return lua.MaxArrayIndex
+}()
+
 // check compiles the script.
 func check(s *script) error {
 	_, err := compile(s)
