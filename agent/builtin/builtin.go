@@ -16,6 +16,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/sysinfo"
 	"github.com/fluent/fluent-bit-go/agent/filters/throttle"
 	"github.com/fluent/fluent-bit-go/agent/filters/type_converter"
+	"github.com/fluent/fluent-bit-go/agent/filters/wasm"
 	"github.com/fluent/fluent-bit-go/agent/inputs/cpu"
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
@@ -79,6 +80,7 @@ func Plugins() plugin.Set {
 			sysinfo.Plugin,
 			throttle.Plugin,
 			type_converter.Plugin,
+			wasm.Plugin,
 		},
 		Processors: []plugin.Spec[plugin.Filter]{
 			content_modifier.Plugin,
