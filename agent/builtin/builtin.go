@@ -5,6 +5,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/alter_size"
 	"github.com/fluent/fluent-bit-go/agent/filters/checklist"
 	"github.com/fluent/fluent-bit-go/agent/filters/expect"
+	"github.com/fluent/fluent-bit-go/agent/filters/geoip2"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
 	"github.com/fluent/fluent-bit-go/agent/filters/lua"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
@@ -69,6 +70,7 @@ func Plugins() plugin.Set {
 			alter_size.Plugin,
 			checklist.Plugin,
 			expect.Plugin,
+			geoip2.Plugin,
 			grep.Plugin,
 			lua.Plugin,
 			modify.Plugin,
