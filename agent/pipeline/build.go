@@ -26,7 +26,8 @@ type builder struct {
 	errs   []error
 
 	vars    map[string]string
-	parsers string // fingerprint of all parsers
+	parsers string           // fingerprint of all parsers
+	tasks   []config.Section // of the stream processor
 }
 
 // Build checks the whole tree and makes a pipeline that [Pipeline.Start] can start. It opens nothing. All
@@ -36,7 +37,7 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 		books: &books{stop: make(chan int, 1), meter: metric.NewRegistry("fluentbit", "")}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
-	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, vars: tree.Vars, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
+	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, vars: tree.Vars, tasks: tree.StreamTasks, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
 	p.emitter = &input{settings: inputSettings{routable: true}, open: map[openKey]*filling{},
 		instance: instance{name: "emitter.0", log: logger.New(set.Sink, "input:emitter:emitter.0", logger.Options{Level: set.Level})}}
 	p.emitter.home.Store(p)
@@ -51,6 +52,9 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 	}
 	for _, s := range tree.Inputs {
 		b.input(s)
+	}
+	for _, s := range tree.StreamTasks {
+		b.task(s)
 	}
 	for _, s := range tree.Filters {
 		b.filter(s)

@@ -23,7 +23,8 @@ type input struct {
 	home       atomic.Pointer[Pipeline] // whose part it is; a reload may move it
 	plugin     plugin.Input
 	settings   inputSettings
-	rereads    bool // the source keeps what is not read
+	task       *task // of an input that is the results of a stream processor's task; nil otherwise
+	rereads    bool  // the source keeps what is not read
 	tag        string
 	processors []*step
 	counters   InputCounters
@@ -112,6 +113,7 @@ func (in *input) filter(ctx context.Context, b *event.Batch) {
 			}
 		}
 	}
+	in.feed(ctx, b)
 	in.keep(b)
 }
 

@@ -32,6 +32,8 @@ type Settings struct {
 	JSON           event.JSONStyle
 	Sink           *logger.Sink
 	Level          slog.Level
+	// StreamNumbers has aggregates of the stream processor read texts that are numbers as numbers.
+	StreamNumbers bool
 	// Planned tells whether a plugin is known but not built yet, for the error message.
 	Planned func(kind, name string) bool
 	// Metrics are those of the whole agent, for plugins that pass them on.
@@ -50,6 +52,8 @@ type Pipeline struct {
 	multilines *multiline.Set
 	emitter    *input // what filters and outputs emit enters here
 	Warnings   []*option.Error
+	// BadTasks are faults in the stream processor's tasks. The agent runs without these tasks.
+	BadTasks []*option.Error
 
 	routing sync.Map // openKey → []*output
 	routed  atomic.Int64

@@ -147,6 +147,12 @@ func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*P
 	for _, s := range sections {
 		words := strings.Fields(s)
 		sec := config.Section{Kind: words[0], Name: words[1], Pos: option.Pos{File: "test", Line: 1}}
+		if sec.Kind == "task" {
+			query := option.Value{Text: strings.Join(words[2:], " "), Pos: sec.Pos}
+			sec.Props = append(sec.Props, option.Property{Key: "exec", Value: query, Pos: sec.Pos})
+			tree.StreamTasks = append(tree.StreamTasks, sec)
+			continue
+		}
 		for _, w := range words[2:] {
 			k, v, _ := strings.Cut(w, "=")
 			sec.Props = append(sec.Props, option.Property{Key: k, Value: option.Value{Text: v, Pos: sec.Pos}, Pos: sec.Pos})

@@ -124,13 +124,19 @@ func after(d time.Duration) <-chan time.Time {
 	return time.After(d)
 }
 
-// stopInputs asks the inputs to end and waits for them.
+// stopInputs asks the inputs to end and waits for them: first the sources, then the stream processor's tasks,
+// which may have something to say about the last records.
 func (g *group) stopInputs(deadline <-chan time.Time) bool {
 	for _, in := range g.inputs {
-		in.leave()
+		if in.task == nil {
+			in.leave()
+		}
 	}
 	return within(func() {
 		for _, in := range g.inputs {
+			if in.task != nil {
+				in.leave()
+			}
 			in.reading.Wait()
 		}
 	}, deadline)

@@ -123,6 +123,7 @@ func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings
 		MemoryBudget: s.Storage.MemoryBudget, MultilineLimit: s.MultilineBufferLimit,
 		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
 		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity, Metrics: own,
+		StreamNumbers: s.SPConvertFromStrToNum,
 	}
 }
 
@@ -130,6 +131,9 @@ func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings
 func (a *agent) warn(p *pipeline.Pipeline) {
 	for _, w := range append(a.tree.Warnings, p.Warnings...) {
 		a.log.Warn(w.Error(), logger.Component, "config")
+	}
+	for _, e := range p.BadTasks {
+		a.log.Error(e.Error()+". The agent runs without this task", logger.Component, "sp")
 	}
 }
 
@@ -150,7 +154,7 @@ func (a *agent) warnNotYet() {
 			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: p.Pos, Msg: why})
 		}
 	}
-	for _, list := range [][]config.Section{a.tree.StreamTasks, a.tree.Upstreams} {
+	for _, list := range [][]config.Section{a.tree.Upstreams} {
 		if i := slices.IndexFunc(list, func(config.Section) bool { return true }); i >= 0 {
 			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: list[i].Pos, Msg: "a " + list[i].Kind + " is not in this build yet and does nothing"})
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // time zones by name, also in images that have no database of them
@@ -83,7 +84,7 @@ func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, s
 	defer func() { h.modules.close(a.log) }()
 	p, err := pipeline.Build(a.tree, mods.join(builtin.Plugins()), a.settings(mods, h.Metrics))
 	if c.DryRun {
-		return dryRun(stderr, err, append(a.tree.Warnings, p.Warnings...))
+		return dryRun(stderr, err, slices.Concat(a.tree.Warnings, p.Warnings, p.BadTasks))
 	}
 	a.warn(p)
 	switch {

@@ -79,6 +79,12 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, e := range p.BadTasks {
+		err = errors.Join(err, e) // the running tasks are better than none
+	}
+	if err != nil {
+		return err
+	}
 	next.warn(p)
 	left := h.modules.without(mods)
 	if err := h.run.Reload(ctx, p, func() { left.close(next.log) }); err != nil {
