@@ -45,3 +45,50 @@ func (b *Batch) EditGroups() iter.Seq[*Edit] {
 		finish()
 	}
 }
+
+// Wrap puts the records that stand in no group into groups of their own, with these metadata and attributes,
+// both maps. Records that [Batch.Where] hides stay outside.
+func (b *Batch) Wrap(meta, attributes Value) {
+	if !b.Kind.Has(Logs) || b.n == 0 {
+		return
+	}
+	start := append(append(AppendTime([]byte{0x92, 0x92}, Time{Sec: groupStart}), meta...), attributes...)
+	end := append(append(AppendTime([]byte{0x92, 0x92}, Time{Sec: groupEnd}), emptyMap...), emptyMap...)
+	out, index := b.other[:0], b.spare[:0]
+	if need := len(b.data) + len(start) + len(end); cap(out) < need {
+		out = make([]byte, 0, need)
+	}
+	mark := func(raw []byte) {
+		out = append(out, raw...)
+		index = append(index, entry{uint32(len(out)), marker})
+	}
+	grouped, wrapped := false, false
+	r, pos := &b.edit.Record, 0
+	r.group = Group{}
+	for _, ent := range b.index {
+		raw, body := b.data[pos:ent.end:ent.end], int(ent.body)-pos
+		pos = int(ent.end)
+		r.raw, r.body = raw, body
+		inside := ent.body != marker && !grouped && (b.where == nil || b.where(r))
+		switch {
+		case inside && !wrapped:
+			mark(start)
+		case !inside && wrapped:
+			mark(end)
+		}
+		if wrapped = inside; ent.body == marker {
+			r.group = readMarker(raw)
+			grouped = r.group.Attributes != nil
+			mark(raw)
+			continue
+		}
+		at := len(out)
+		out = append(out, raw...)
+		index = append(index, entry{uint32(len(out)), uint32(at + body)})
+	}
+	if wrapped {
+		mark(end)
+	}
+	b.other = b.data
+	b.data, b.index, b.spare = out, index, b.index
+}

@@ -89,3 +89,29 @@ func TestUntouchedGroupsKeepTheBytes(t *testing.T) {
 		t.Error("the batch was copied")
 	}
 }
+
+func TestWrapLeavesGroupsAloneAndCanBeNarrowed(t *testing.T) {
+	meta, attributes := Value{0x81, 0xa1, 'm', 1}, Value{0x80}
+	f := func(b *Batch, where func(*Record) bool, want string) {
+		t.Helper()
+		n := b.Len()
+		b.Where(where)
+		b.Wrap(meta, attributes)
+		b.Wrap(meta, attributes) // has nothing left to do
+		b.Where(nil)
+		if got := describe(b); got != want || b.Len() != n {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		again, err := Parse("t", append([]byte(nil), b.Bytes()...))
+		if err != nil || describe(again) != want {
+			t.Errorf("the bytes say %s %v", describe(again), err)
+		}
+	}
+	f(grouped(t), nil, `5 {"a":1} in {"g":1} {"name":"one"}; 6 {"a":2} in {"g":2} {"name":"two"}; 7 {"a":3} in {"m":1} {}`)
+	b := New("t")
+	for i := range byte(4) {
+		b.Append(Time{Sec: int64(i)}, nil, Value{0x81, 0xa1, 'a', i})
+	}
+	f(b, func(r *Record) bool { n, _ := r.Get("a").Int(); return n != 1 }, `0 {"a":0} in {"m":1} {}; 1 {"a":1}; 2 {"a":2} in {"m":1} {}; 3 {"a":3} in {"m":1} {}`)
+	f(New("t"), nil, "")
+}

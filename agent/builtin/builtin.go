@@ -41,6 +41,9 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/parsers/ltsv"
 	"github.com/fluent/fluent-bit-go/agent/parsers/regex"
 	"github.com/fluent/fluent-bit-go/agent/processors/content_modifier"
+	"github.com/fluent/fluent-bit-go/agent/processors/opentelemetry_envelope"
+	"github.com/fluent/fluent-bit-go/agent/processors/sampling"
+	"github.com/fluent/fluent-bit-go/agent/processors/sql"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
@@ -86,6 +89,9 @@ func Plugins() plugin.Set {
 		},
 		Processors: []plugin.Spec[plugin.Filter]{
 			content_modifier.Plugin,
+			opentelemetry_envelope.Plugin,
+			sampling.Plugin,
+			sql.Plugin,
 		},
 		Outputs: []plugin.Spec[plugin.Output]{
 			counter.Plugin,
