@@ -124,6 +124,9 @@ type Env struct {
 	// Multiline finds multiline parsers; the error names one that is not there, or cannot be used so.
 	Multiline func(Joining) (Multiline, error)
 
+	// Upstream finds a group of servers by its name or file; false when the configuration has none such.
+	Upstream func(name string) ([]Node, bool)
+
 	// Emit brings a batch that a filter or output made to the pipeline's start. A parent's settlement
 	// waits for batches that were derived from it.
 	Emit func(ctx context.Context, b *event.Batch) error
@@ -137,6 +140,13 @@ type Env struct {
 
 	// Grace is how long the agent waits for pending work when it stops.
 	Grace time.Duration
+}
+
+// Node is one server of an upstream: what its definition says, in order.
+type Node struct {
+	Name       string
+	Properties []option.Property
+	Pos        option.Pos
 }
 
 type markedError struct {

@@ -22,12 +22,11 @@ type builder struct {
 	p      *Pipeline
 	set    Settings
 	specs  plugin.Set
+	tree   *config.Tree
 	counts map[string]int
 	errs   []error
 
-	vars    map[string]string
-	parsers string           // fingerprint of all parsers
-	tasks   []config.Section // of the stream processor
+	parsers string // fingerprint of all parsers
 }
 
 // Build checks the whole tree and makes a pipeline that [Pipeline.Start] can start. It opens nothing. All
@@ -37,7 +36,7 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 		books: &books{stop: make(chan int, 1), meter: metric.NewRegistry("fluentbit", "")}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
-	b := &builder{p: p, set: set, specs: specs, counts: map[string]int{}, vars: tree.Vars, tasks: tree.StreamTasks, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
+	b := &builder{p: p, set: set, specs: specs, tree: tree, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
 	p.emitter = &input{settings: inputSettings{routable: true}, open: map[openKey]*filling{},
 		instance: instance{name: "emitter.0", log: logger.New(set.Sink, "input:emitter:emitter.0", logger.Options{Level: set.Level})}}
 	p.emitter.home.Store(p)
@@ -79,12 +78,13 @@ func (b *builder) warn(pos option.Pos, cure, format string, args ...any) {
 func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 	p := b.p
 	return plugin.Env{
-		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props, Vars: b.vars,
+		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props, Vars: b.tree.Vars,
 		Parser: func(name string) (plugin.Parser, bool) {
 			x, ok := p.parsers[name]
 			return x, ok
 		},
 		Multiline: p.multilines.Use,
+		Upstream: b.upstream,
 		Emit: func(ctx context.Context, batch *event.Batch) error {
 			if d, ok := ctx.Value(derivedKey{}).(*derived); ok {
 				d.batches = append(d.batches, batch)
@@ -97,6 +97,15 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 		JSON:  b.set.JSON,
 		Grace: b.set.Grace,
 	}
+}
+
+func (b *builder) upstream(name string) ([]plugin.Node, bool) {
+	u, ok := b.tree.Upstream(name)
+	var nodes []plugin.Node
+	for _, n := range u.Groups {
+		nodes = append(nodes, plugin.Node{Name: n.Name, Properties: n.Props, Pos: n.Pos})
+	}
+	return nodes, ok
 }
 
 func (b *builder) input(s config.Section) {

@@ -49,9 +49,9 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	cfg := a.spec.Config()
 	own := cfg.Options()
 	var rest []option.Property
-	opts := append(append(a.opts, own...), network(&rest)...)
+	opts := append(append(a.opts, own...), network(own, &rest)...)
 	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, print: a.b.fingerprint(a.kind, a.sec)}
-	err := errors.Join(option.Decode(opts, a.props(), a.sec.Pos), option.CheckOnce(own, a.sec.Props))
+	err := errors.Join(option.Decode(opts, a.props(), a.sec.Pos), option.CheckOnce(own, a.sec.Props), a.refuseTLS(own))
 	if err != nil {
 		return none, inst, err
 	}
@@ -70,6 +70,15 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 		return none, inst, at(a.sec.Pos, a.kind+" "+a.spec.Name, err)
 	}
 	return p, inst, nil
+}
+
+// refuseTLS finds `tls on` where nothing would encrypt. A plugin from a file takes the key and sees to it.
+func (a assembly[P]) refuseTLS(own []option.Option) error {
+	v, set := option.Lookup(a.props(), "tls")
+	if on, err := option.ParseBool(v.Text); !set || err != nil || !on || option.Knows(own, "tls") {
+		return nil
+	}
+	return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("the %s %s does not speak TLS", a.kind, a.spec.Name), Cure: "remove tls, or choose a plugin that does"}
 }
 
 // props leaves out what an empty variable made empty: such a property counts as not set.

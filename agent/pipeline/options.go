@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,10 +150,16 @@ func parseRetryLimit(s string) (retryLimit, error) {
 }
 
 // network are the keys of listeners and clients. The C agent takes them on any instance, so they are
-// no unknown keys, whoever reads them.
-func network(props *[]option.Property) []option.Option {
+// no unknown keys, whoever reads them. A plugin that declares a group of them itself knows all there is.
+func network(own []option.Option, props *[]option.Property) []option.Option {
 	var opts []option.Option
+	declared := func(prefix string) bool {
+		return slices.ContainsFunc(own, func(o option.Option) bool { return strings.HasPrefix(o.Name, prefix) })
+	}
 	for _, name := range []string{"host", "port", "listen", "ipv6", "net.", "tls", "_debug.", "telemetry", "storage."} {
+		if declared(name) {
+			continue
+		}
 		opts = append(opts, option.Rest(name, props).Help("Network and transport settings, for plugins that use them."))
 	}
 	return opts

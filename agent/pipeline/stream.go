@@ -54,7 +54,7 @@ func (b *builder) task(s config.Section) {
 		b.badTask(bad)
 		return
 	}
-	if q.FromRef != "" && b.p.named(q.FromRef) == nil && !declares(b.tasks, q.FromRef) {
+	if q.FromRef != "" && b.p.named(q.FromRef) == nil && !declares(b.tree.StreamTasks, q.FromRef) {
 		bad := fault("there is no input or stream '%s' to read from", q.FromRef)
 		var names []string
 		for _, in := range b.p.inputs {
@@ -66,7 +66,7 @@ func (b *builder) task(s config.Section) {
 		b.badTask(bad)
 		return
 	}
-	if q.Kind == sql.FlushSnapshot && !declares(b.tasks, q.Name) {
+	if q.Kind == sql.FlushSnapshot && !declares(b.tree.StreamTasks, q.Name) {
 		bad := fault("there is no snapshot '%s' to flush", q.Name)
 		bad.Cure = fmt.Sprintf("add a task CREATE SNAPSHOT %s AS SELECT * …", q.Name)
 		b.badTask(bad)

@@ -1,0 +1,160 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/iotimeout"
+)
+
+// Listener accepts connections. Open belongs into an input's Start, Serve into its Run.
+type Listener struct {
+	set    Settings
+	log    *slog.Logger
+	inner  net.Listener
+	socket *socket
+	tls    *tls.Config
+	close  sync.Once
+	count  failures
+}
+
+// Open begins to listen. Connections wait until Serve.
+func (s *Settings) Open(log *slog.Logger) (*Listener, error) {
+	l := &Listener{set: *s, log: log, count: failures{log: log}}
+	var err error
+	if l.tls, err = s.TLS.Server(log); err != nil {
+		return nil, err
+	}
+	if l.inner, l.socket, err = s.stream(); err != nil {
+		return nil, s.failed(err)
+	}
+	log.Info("listening on " + s.Address())
+	return l, nil
+}
+
+// Addr is the address that it listens on.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// TLS is the configuration of TLS, nil without.
+func (l *Listener) TLS() *tls.Config { return l.tls }
+
+// Close ends listening. What was accepted goes on.
+func (l *Listener) Close() {
+	l.close.Do(func() {
+		l.inner.Close()
+		if l.socket.leave() && l.set.Unix != "" {
+			_ = os.Remove(l.set.Unix)
+		}
+	})
+}
+
+// Serve calls handle for each connection, in a goroutine of its own, until ctx ends; then it waits for
+// them. The end of ctx fails what a connection reads, so that handle finds its end; what it writes goes on
+// for another second. handle need not close the connection.
+func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c net.Conn)) error {
+	defer l.Close()
+	defer context.AfterFunc(ctx, l.Close)()
+	var open sync.WaitGroup
+	defer open.Wait()
+	for {
+		raw, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			l.count.add("cannot accept a connection", err)
+			select { // out of descriptors or memory: the next try would fail as well
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		open.Go(func() {
+			defer raw.Close()
+			conn := l.shake(ctx, raw)
+			if conn == nil {
+				return
+			}
+			defer conn.Close()
+			defer context.AfterFunc(ctx, func() {
+				_ = raw.SetReadDeadline(past)
+				_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
+			})()
+			handle(ctx, conn)
+		})
+	}
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// Accept waits for a connection, without TLS.
+func (l *Listener) Accept() (net.Conn, error) {
+	l.socket.use()
+	return l.inner.Accept()
+}
+
+// shake does the handshake of TLS, if any, and returns nil when it fails.
+func (l *Listener) shake(ctx context.Context, raw net.Conn) net.Conn {
+	timed := iotimeout.Wrap(ctx, raw, l.set.IOTimeout)
+	if l.tls == nil {
+		return timed
+	}
+	if l.set.AcceptTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, l.set.AcceptTimeout)
+		defer cancel()
+	}
+	conn := tls.Server(timed, l.tls)
+	err := conn.HandshakeContext(ctx)
+	switch {
+	case err == nil:
+		return conn
+	case ctx.Err() != nil && !l.set.LogTimeout:
+		l.log.Debug(fmt.Sprintf("%s: no TLS handshake within net.accept_timeout of %v", raw.RemoteAddr(), l.set.AcceptTimeout))
+	case ctx.Err() != nil:
+		l.count.add("connection closed", fmt.Errorf("no TLS handshake within net.accept_timeout of %v", l.set.AcceptTimeout))
+	default:
+		l.count.add("connection refused", fmt.Errorf("%s: TLS: %w", raw.RemoteAddr(), err))
+	}
+	return nil
+}
+
+// Refuse logs why a connection was closed, the first time and then ever more seldom.
+func (l *Listener) Refuse(c net.Conn, why error) {
+	l.count.add("connection closed", fmt.Errorf("%s: %w", c.RemoteAddr(), why))
+}
+
+// failures keeps a hostile client from filling the log: it hears of the first, the tenth and so on.
+type failures struct {
+	log *slog.Logger
+
+	mu          sync.Mutex
+	count, next int
+}
+
+func (f *failures) add(what string, err error) {
+	f.mu.Lock()
+	f.count++
+	n, say := f.count, f.count >= f.next
+	if say {
+		f.next = f.count * 10
+	}
+	f.mu.Unlock()
+	if !say {
+		f.log.Debug(fmt.Sprintf("%s: %v", what, err))
+		return
+	}
+	more := ""
+	if n > 1 {
+		more = fmt.Sprintf(" (%d so far)", n)
+	}
+	f.log.Warn(fmt.Sprintf("%s: %v%s", what, err, more))
+}
