@@ -7,6 +7,7 @@ require (
 	github.com/fluent/fluent-bit-go v0.0.0
 	github.com/maxmind/mmdbwriter v1.2.0
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0
+	github.com/klauspost/compress v1.20.3
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/tinylib/msgp v1.6.5
 	github.com/tetratelabs/wazero v1.12.0

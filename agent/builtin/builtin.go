@@ -33,6 +33,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
 	"github.com/fluent/fluent-bit-go/agent/outputs/file"
 	"github.com/fluent/fluent-bit-go/agent/outputs/flowcounter"
+	"github.com/fluent/fluent-bit-go/agent/outputs/http"
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
 	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
 	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
@@ -98,6 +99,7 @@ func Plugins() plugin.Set {
 			exit.Plugin,
 			file.Plugin,
 			flowcounter.Plugin,
+			http.Plugin,
 			null.Plugin,
 			plot.Plugin,
 			stdout.Plugin,

@@ -34,6 +34,22 @@ func readFluentBit(t *testing.T) fluentBit {
 	return all
 }
 
+//go:embed testdata/shared.json
+var sharedJSON []byte
+
+// sharedOptions are the blocks that the C Fluent Bit lists apart from the plugins that have them: net.* and
+// tls.* by kind.
+func sharedOptions(t *testing.T) fluentBitOptions {
+	t.Helper()
+	var all fluentBitOptions
+	if err := json.Unmarshal(sharedJSON, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+type fluentBitOptions = map[string]map[string][2]*string
+
 // different names what is meant to differ from the C Fluent Bit, by kind/plugin.option. An option that it
 // lacks stands here too.
 var different = map[string]string{
@@ -67,6 +83,7 @@ func builtOf[P any](kind string, specs []plugin.Spec[P]) []built {
 
 func TestOptionsAreThoseOfFluentBit(t *testing.T) {
 	theirs := readFluentBit(t)
+	shared := sharedOptions(t)
 	for _, p := range plugins() {
 		id := p.kind + "/" + p.name
 		want, known := theirs[p.kind][p.name]
@@ -91,7 +108,11 @@ func TestOptionsAreThoseOfFluentBit(t *testing.T) {
 			}
 			compareOption(t, id, o, *typeAndDefault[0], typeAndDefault[1])
 		}
-		for name := range ours {
+		for name, o := range ours {
+			if of, ok := shared[p.kind][name]; ok {
+				compareOption(t, id, o, *of[0], of[1])
+				continue
+			}
 			if different[id+"."+name] == "" {
 				t.Errorf("%s: Fluent Bit has no option %s", id, name)
 			}

@@ -19,6 +19,7 @@ var commands = map[string]func(){
 	"until": func() { end(until(os.Args[1:])) },
 	"lines": func() { end(lines(os.Args[1:])) },
 	"fetch": func() { end(fetch(os.Args[1:])) },
+	"sink":  func() { end(sink(os.Args[1:])) },
 }
 
 const (

@@ -32,11 +32,12 @@ type Net struct {
 	ProbeCount               int
 	IOTimeout                time.Duration
 	ConnectTimeout           time.Duration
-	LogTimeout               bool
 	SourceAddress            string
 	IgnoreProxyEnv           bool
 
-	maxWorkerConnections int // a worker uses one connection at a time
+	// For compatibility:
+	maxWorkerConnections int
+	logTimeout           bool
 }
 
 // Options returns host, port, tls.* and net.*; host and port are what Default makes them unless set.
@@ -81,7 +82,7 @@ func (n *Net) Options() []option.Option {
 		probe("net.tcp_keepalive_probes", &n.ProbeCount).Help("How many unanswered probes end a connection; -1 for the system's choice."),
 		option.Duration("net.io_timeout", &n.IOTimeout).Default("0s").Help("How long a read or write may take until the connection is given up; 0 for no limit."),
 		option.Duration("net.connect_timeout", &n.ConnectTimeout).Default("10s").Help("How long connecting may take, the handshake of TLS included; 0 for no limit."),
-		option.Switch("net.connect_timeout_log_error", &n.LogTimeout).Default("true").Help("off: log at debug level that connecting took too long."),
+		option.Switch("net.connect_timeout_log_error", &n.logTimeout).Default("true").Help("Taken for compatibility: of failures in a row the first is logged, and then how many there were."),
 		option.String("net.source_address", &n.SourceAddress).Help("Address of this machine to connect from."),
 		option.Var("net.max_worker_connections", "integer", &n.maxWorkerConnections, option.AtLeast(option.ParseInt, 0)).Default("0").Help("Taken for compatibility: a worker never uses more than one connection at a time."),
 		option.Switch("net.proxy_env_ignore", &n.IgnoreProxyEnv).Default("false").Help("Do not use the proxy that the environment variable HTTP_PROXY names."),

@@ -89,17 +89,9 @@ func (u *Upstream) dial(ctx context.Context, address string, secure *tls.Config)
 	conn, err := u.connect(ctx, address, secure)
 	if err != nil && ctx.Err() != nil && whole.Err() == nil {
 		err = fmt.Errorf("no connection within net.connect_timeout of %v", u.set.Net.ConnectTimeout)
-		if !u.set.Net.LogTimeout {
-			err = Quiet{err}
-		}
 	}
 	return conn, err
 }
-
-// Quiet is an error that the configuration wants to have at debug level only.
-type Quiet struct{ error }
-
-func (q Quiet) Unwrap() error { return q.error }
 
 func (u *Upstream) connect(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
 	raw, err := u.reach(ctx, address)
