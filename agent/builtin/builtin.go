@@ -23,6 +23,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
 	"github.com/fluent/fluent-bit-go/agent/inputs/exec"
 	"github.com/fluent/fluent-bit-go/agent/inputs/head"
+	inputhttp "github.com/fluent/fluent-bit-go/agent/inputs/http"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
@@ -63,6 +64,7 @@ func Plugins() plugin.Set {
 			dummy.Plugin,
 			exec.Plugin,
 			head.Plugin,
+			inputhttp.Plugin,
 			mem.Plugin,
 			netif.Plugin,
 			proc.Plugin,

@@ -55,6 +55,8 @@ type fluentBitOptions = map[string]map[string][2]*string
 var different = map[string]string{
 	"filter/wasm.event_format": "the C agent does not say its default",
 	"input/stdin.buffer_size":  "the C agent does not say its default",
+	"input/http.wait_for_delivery": "the C agent answers before it has stored anything",
+	"input/stdin.buffer_size":      "the C agent does not say its default",
 }
 
 // built is a plugin of the list, without its kind's type.

@@ -82,7 +82,9 @@ type lapKey struct{}
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	if err := in.gate.wait(ctx, in); err != nil {
-		in.pipe().lost[Shutdown].Add(uint64(b.Len()))
+		if !in.begun() || in.quit.Err() != nil { // otherwise the plugin itself gave up waiting, and knows
+			in.pipe().lost[Shutdown].Add(uint64(b.Len()))
+		}
 		return err // never settled: the source will bring it again, if it can
 	}
 	in.turn.RLock()

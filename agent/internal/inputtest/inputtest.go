@@ -23,6 +23,7 @@ import (
 type Kit struct {
 	Env     plugin.Env
 	Parsers map[string]plugin.Parser
+	AnyTag  bool // tags may differ from Env.Tag; a record is kept as "TAG BODY"
 
 	mu      sync.Mutex
 	log     bytes.Buffer
@@ -30,6 +31,8 @@ type Kit struct {
 	batches int
 	stopped []int
 	refuse  error
+	hold    bool
+	held    []*event.Batch
 }
 
 // New returns an agent without parsers whose input has the tag "in".
@@ -98,7 +101,7 @@ func (k *Kit) Emit(_ context.Context, b *event.Batch) error {
 	if k.refuse != nil {
 		return k.refuse
 	}
-	if b.Tag != k.Env.Tag {
+	if b.Tag != k.Env.Tag && !k.AnyTag {
 		return fmt.Errorf("batch has the tag %q", b.Tag)
 	}
 	if _, err := event.Parse(b.Tag, bytes.Clone(b.Bytes())); err != nil {
@@ -106,12 +109,47 @@ func (k *Kit) Emit(_ context.Context, b *event.Batch) error {
 	}
 	k.batches++
 	for r := range b.Records() {
-		k.records = append(k.records, Text(r.Body()))
+		text := Text(r.Body())
+		if k.AnyTag {
+			text = b.Tag + " " + text
+		}
+		k.records = append(k.records, text)
+	}
+	if k.hold {
+		k.held = append(k.held, b)
+		return nil
 	}
 	b.Settle(event.Delivered)
 	defer event.Poison(event.Poison(true))
 	b.Release()
 	return nil
+}
+
+// Hold leaves every later batch unsettled until Settle.
+func (k *Kit) Hold() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.hold = true
+}
+
+// Settle settles the batches that were held, and later ones at once.
+func (k *Kit) Settle(o event.Outcome) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, b := range k.held {
+		b.Settle(o)
+	}
+	k.held, k.hold = nil, false
+}
+
+// WaitFor polls until so many records were emitted, and fails the test when they do not come.
+func (k *Kit) WaitFor(t testing.TB, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); len(k.Records()) < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d records, waiting for %d\nlog:\n%s", len(k.Records()), n, k.Log())
+		}
+	}
 }
 
 // Records returns the bodies emitted so far as [Text].

@@ -46,13 +46,15 @@ func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 func (l *Listener) TLS() *tls.Config { return l.tls }
 
 // Close ends listening. What was accepted goes on.
-func (l *Listener) Close() {
+func (l *Listener) Close() error {
+	var err error
 	l.close.Do(func() {
-		l.inner.Close()
+		err = l.inner.Close()
 		if l.socket.leave() && l.set.Unix != "" {
 			_ = os.Remove(l.set.Unix)
 		}
 	})
+	return err
 }
 
 // Serve calls handle for each connection, in a goroutine of its own, until ctx ends; then it waits for
@@ -60,7 +62,7 @@ func (l *Listener) Close() {
 // for another second. handle need not close the connection.
 func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c net.Conn)) error {
 	defer l.Close()
-	defer context.AfterFunc(ctx, l.Close)()
+	defer context.AfterFunc(ctx, func() { l.Close() })()
 	var open sync.WaitGroup
 	defer open.Wait()
 	for {

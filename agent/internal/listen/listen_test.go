@@ -36,7 +36,7 @@ func open(t *testing.T, s *Settings) *Listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.Close)
+	t.Cleanup(func() { l.Close() })
 	return l
 }
 

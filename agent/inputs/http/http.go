@@ -1,0 +1,208 @@
+// Package http is the input http: records that clients post as JSON or as a form.
+//
+// The path is the tag, with _ for what tags should not hold. A request is answered when its records are
+// accepted; with file storage, or with wait_for_delivery, when they are settled.
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
+	"github.com/fluent/fluent-bit-go/agent/internal/listen"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Plugin is the input http.
+var Plugin = plugin.Spec[plugin.Input]{
+	Name:    "http",
+	Summary: "Records that clients post over HTTP",
+	Kinds:   event.Logs,
+	Retags:  true,
+	Config:  func() plugin.Config[plugin.Input] { return new(config) },
+}
+
+const defaultPort = 9880
+
+type config struct {
+	where  listen.Settings
+	server httpserver.Settings
+
+	addRemote  bool
+	remoteKey  string
+	headers    [][]string
+	tagKey     *accessor.Accessor
+	successful int
+	health     bool
+	wait       bool
+}
+
+func (c *config) Options() []option.Option {
+	opts := append(c.where.Options(), c.server.Options()...)
+	return append(opts,
+		option.Switch("add_remote_addr", &c.addRemote).Default("false").Help("Add the client's address to each record: the first in X-Forwarded-For, or the one that the connection comes from."),
+		option.String("remote_addr_key", &c.remoteKey).Default("REMOTE_ADDR").Help("The key of that address. A record that has it already keeps its own."),
+		option.WordLists("success_header", 1, &c.headers).Help("A header of answers to requests that were taken: its name, then its value."),
+		option.Var("tag_key", "string", &c.tagKey, accessor.CompileKey).Help("The key of a record that holds its tag, instead of the path."),
+		option.Var("successful_response_code", "integer", &c.successful, func(s string) (int, error) {
+			n, err := option.ParseInt(s)
+			if err == nil && !slices.Contains([]int{200, 201, 204}, n) {
+				err = errors.New("is none of 200, 201, 204")
+			}
+			return n, err
+		}).Default("201").Help("Status of answers to requests that were taken: 200, 201 or 204."),
+		option.Switch("enable_health_endpoint", &c.health).Default("false").Help("Answer GET /health."),
+		option.Switch("wait_for_delivery", &c.wait).Default("false").Help("Answer a request only when its records are settled: stored in files, or delivered by every output."),
+	)
+}
+
+func (c *config) New(env plugin.Env) (plugin.Input, error) {
+	c.where.Default(defaultPort)
+	if err := c.where.Check(); err != nil {
+		return nil, err
+	}
+	if v, ok := option.Lookup(env.Properties, "storage.type"); ok && strings.EqualFold(v.Text, "filesystem") {
+		c.wait = true // it takes no longer than storing them
+	}
+	return &input{config: *c, env: env}, nil
+}
+
+type input struct {
+	config
+	env plugin.Env
+	l   *listen.Listener
+	to  plugin.Emitter
+}
+
+func (in *input) Start(context.Context) (err error) {
+	in.l, err = in.where.Open(in.env.Log)
+	return err
+}
+
+func (in *input) Close() error {
+	if in.l != nil {
+		in.l.Close()
+	}
+	return nil
+}
+
+func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
+	in.to = to
+	return in.server.Serve(ctx, in.l, in.where.Keepalive, in, in.env.Log)
+}
+
+func (in *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case in.health && r.Method == http.MethodGet && r.URL.Path == "/health":
+		in.answerHealth(w)
+		return
+	case r.Method != http.MethodPost:
+		refuse(w, http.StatusBadRequest, "invalid HTTP method, records are sent with POST")
+		return
+	}
+	if err := in.take(w, r); err != nil {
+		in.env.Log.Debug(fmt.Sprintf("request from %s refused: %v", r.RemoteAddr, err))
+		status := http.StatusBadRequest
+		if no := (*httpserver.Refusal)(nil); errors.As(err, &no) {
+			status = no.Status
+		}
+		refuse(w, status, err.Error())
+		return
+	}
+	for _, h := range in.headers {
+		w.Header().Add(h[0], strings.Join(h[1:], " "))
+	}
+	w.WriteHeader(in.successful)
+}
+
+func refuse(w http.ResponseWriter, status int, reason string) {
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "error: %s\n", reason)
+}
+
+// take reads a request's records and brings them to the pipeline.
+func (in *input) take(w http.ResponseWriter, r *http.Request) error {
+	kind, err := contentType(r)
+	if err != nil {
+		return err
+	}
+	body, err := in.server.Body(w, r)
+	if err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return errors.New("no payload found")
+	}
+	records, err := parse(kind, body)
+	if err != nil {
+		return err
+	}
+	return in.emit(r.Context(), in.batches(r, records))
+}
+
+// batches sorts records by their tags.
+func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch {
+	own := tag(r.URL.EscapedPath())
+	if own == "" {
+		own = in.env.Tag
+	}
+	remote := in.remote(r)
+	now := event.Now()
+	var all []*event.Batch
+	var scratch []byte
+	for _, body := range records {
+		t := own
+		if in.tagKey != nil {
+			if v := in.tagKey.Get(body); v.Type() == event.TypeStr && len(v.Str()) > 0 {
+				t = tag(string(v.Str()))
+			}
+		}
+		if remote != "" && body.Get(in.remoteKey) == nil {
+			scratch = appendField(scratch[:0], body, in.remoteKey, remote)
+			body = scratch
+		}
+		i := slices.IndexFunc(all, func(b *event.Batch) bool { return b.Tag == t })
+		if i < 0 {
+			i = len(all)
+			all = append(all, event.New(t))
+		}
+		all[i].Append(now, nil, body)
+	}
+	return all
+}
+
+// emit brings batches to the pipeline and waits until they are settled, if it should.
+func (in *input) emit(ctx context.Context, batches []*event.Batch) error {
+	settled := make(chan struct{}, len(batches))
+	take, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, b := range batches {
+		if in.wait {
+			b.OnSettled(func(event.Outcome) { settled <- struct{}{} })
+		}
+		if err := in.to.Emit(take, b); err != nil {
+			return &httpserver.Refusal{Status: http.StatusServiceUnavailable, Reason: "the agent has no room for records now: " + err.Error()}
+		}
+	}
+	for range batches {
+		if !in.wait {
+			break
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return &httpserver.Refusal{Status: http.StatusServiceUnavailable, Reason: "the agent stops before the records are settled; send them again"}
+		}
+	}
+	return nil
+}
