@@ -53,8 +53,7 @@ type fluentBitOptions = map[string]map[string][2]*string
 // different names what is meant to differ from the C Fluent Bit, by kind/plugin.option. An option that it
 // lacks stands here too.
 var different = map[string]string{
-	"filter/wasm.event_format": "the C agent does not say its default",
-	"input/stdin.buffer_size":  "the C agent does not say its default",
+	"filter/wasm.event_format":     "the C agent does not say its default",
 	"input/http.wait_for_delivery": "the C agent answers before it has stored anything",
 	"input/stdin.buffer_size":      "the C agent does not say its default",
 }

@@ -84,7 +84,7 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 			return x, ok
 		},
 		Multiline: p.multilines.Use,
-		Upstream: b.upstream,
+		Upstream:  b.upstream,
 		Emit: func(ctx context.Context, batch *event.Batch) error {
 			if d, ok := ctx.Value(derivedKey{}).(*derived); ok {
 				d.batches = append(d.batches, batch)
