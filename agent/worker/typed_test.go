@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -41,6 +42,11 @@ func TestTypedOutputSeesTagMetadataAndBody(t *testing.T) {
 		waitFor(t, "the log line", func() bool { return r.log.has(`level=WARN msg="starting mode=\"\"" instance=typed.0`) })
 		if r.log.has("too much") {
 			t.Error("a debug line in a log of level info")
+		}
+		var set metric.Set
+		r.mod.Collect(&set)
+		if text := string(metric.AppendPrometheus(nil, &set, false)); !strings.Contains(text, `fluentbit_output_starts_total{name="typed.0"} 1`) {
+			t.Errorf("its metrics: %s", text)
 		}
 		if o.m.workers() != 3 || cap(o.link.pool.free) != 3 {
 			t.Error("the plugin's own number of workers is not used")

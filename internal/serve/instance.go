@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
@@ -19,6 +20,7 @@ type Instance struct {
 	name   string
 	value  any // a plugin.Input, Filter or Output
 	log    *slog.Logger
+	meter  *metric.Registry
 	ctx    context.Context
 	stop   context.CancelFunc
 	work   sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/internal/abi"
 	"github.com/fluent/fluent-bit-go/internal/wire"
+	"github.com/fluent/fluent-bit-go/metric"
 )
 
 // Control is the descriptor of the control socket.
@@ -91,6 +92,8 @@ func (s *server) answer(p packet) (wire.Frame, []byte) {
 		if in != nil {
 			in.leave()
 		}
+	case wire.OpMetrics:
+		return f, in.metrics()
 	case wire.OpExit:
 		if in != nil {
 			s.close(in)
@@ -136,6 +139,22 @@ func (s *server) open(f wire.Frame, level int, fds []int, size uint64) (wire.Fra
 	}
 	f.RC = abi.OK
 	return f, nil
+}
+
+// metrics encodes what the instance counts; more than a packet holds is left out.
+func (in *served) metrics() []byte {
+	if in == nil {
+		return nil
+	}
+	var set metric.Set
+	in.meter.Collect(&set, time.Now())
+	for len(set.Families) > 0 {
+		if b := metric.Append(nil, &set); len(b) <= wire.MaxPayload {
+			return b
+		}
+		set.Families = set.Families[:len(set.Families)-1]
+	}
+	return nil
 }
 
 func readSection(fds []int, size uint64) (section wire.Section, err error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/internal/abi"
 	"github.com/fluent/fluent-bit-go/internal/wire"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -54,6 +55,17 @@ func (p *Plugin) Declaration() wire.Declaration {
 	}
 }
 
+// kind is the plugin's kind as metrics are named after it.
+func (p *Plugin) kind() string {
+	switch p.Type {
+	case abi.TypeInput:
+		return "input"
+	case abi.TypeOutput:
+		return "output"
+	}
+	return "filter"
+}
+
 // Options are those of a fresh configuration.
 func (p *Plugin) Options() []option.Option {
 	opts, _ := p.config()
@@ -62,7 +74,11 @@ func (p *Plugin) Options() []option.Option {
 
 // New reads a section and makes the plugin that it describes, which nothing has started yet.
 func (p *Plugin) New(s wire.Section, log Printer) (*Instance, error) {
-	in := &Instance{plugin: p, name: s.Name, log: newLogger(log)}
+	shown := s.Name
+	if s.Alias != "" {
+		shown = s.Alias
+	}
+	in := &Instance{plugin: p, name: s.Name, log: newLogger(log), meter: metric.NewRegistry("fluentbit", p.kind(), metric.L("name", shown))}
 	err := Guard(func() error {
 		opts, build := p.config()
 		if err := option.Decode(opts, s.Properties, s.At); err != nil {
@@ -70,7 +86,7 @@ func (p *Plugin) New(s wire.Section, log Printer) (*Instance, error) {
 		}
 		var err error
 		in.value, err = build(plugin.Env{
-			Name: s.Name, Alias: s.Alias, Tag: s.Tag, Log: in.log, Properties: s.All,
+			Name: s.Name, Alias: s.Alias, Tag: s.Tag, Log: in.log, Metrics: in.meter, Properties: s.All,
 			Parser: func(string) (plugin.Parser, bool) { return nil, false },
 			Emit:   noEmit,
 			Stop:   func(int) { in.log.Error("a plugin in a process of its own cannot stop the agent") },

@@ -17,7 +17,7 @@ import (
 func (h *host) serveAdmin(ctx context.Context) (end func(), err error) {
 	a := h.agent
 	log := logger.New(a.sink, "http_server", logger.Options{Level: a.level})
-	all := h.modules.join(builtin.Plugins())
+	all := h.modules.Load().join(builtin.Plugins())
 	s, err := admin.Listen(admin.Options{
 		Listen: net.JoinHostPort(a.service.HTTPListen, strconv.Itoa(a.service.HTTPPort)),
 		Health: admin.Limits{

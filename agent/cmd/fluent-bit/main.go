@@ -80,8 +80,9 @@ func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, s
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
-	h := &host{args: args, agent: a, modules: mods, sink: a.sink, workers: a.workers}
-	defer func() { h.modules.close(a.log) }()
+	h := &host{args: args, agent: a, sink: a.sink, workers: a.workers}
+	h.modules.Store(mods)
+	defer func() { h.modules.Load().close(a.log) }()
 	p, err := pipeline.Build(a.tree, mods.join(builtin.Plugins()), a.settings(mods, h.Metrics))
 	if c.DryRun {
 		return dryRun(stderr, err, slices.Concat(a.tree.Warnings, p.Warnings, p.BadTasks))

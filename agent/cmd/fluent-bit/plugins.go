@@ -142,6 +142,13 @@ func (m *modules) join(set plugin.Set) plugin.Set {
 	return set
 }
 
+// collect adds what plugins in workers count.
+func (m *modules) collect(s *metric.Set) {
+	for _, mod := range m.open {
+		mod.Collect(s)
+	}
+}
+
 // close ends the workers that are left. Instances were closed with the pipeline, within the grace period.
 func (m *modules) close(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/admin"
@@ -25,9 +26,10 @@ type host struct {
 	sink    *logger.Sink
 	workers *metric.Registry
 
-	mu      sync.Mutex
-	agent   *agent
-	modules *modules
+	modules atomic.Pointer[modules] // set under mu
+
+	mu    sync.Mutex
+	agent *agent
 }
 
 // Stats implements [admin.Agent].
@@ -45,6 +47,7 @@ func (h *host) Metrics() metric.Set {
 	metrics.Append(&set, metrics.About{Version: version, Started: startTime}, &s, now)
 	h.run.Collect(&set, now)
 	h.workers.Collect(&set, now)
+	h.modules.Load().collect(&set)
 	return set
 }
 
@@ -71,7 +74,8 @@ func (h *host) Reload(ctx context.Context) error {
 	if next.service.LogFile != old.service.LogFile {
 		old.log.Warn("log_file has changed, which takes a restart: the log stays where it is", logger.Component, "reload")
 	}
-	mods, err := next.loadPlugins(ctx, h.modules)
+	before := h.modules.Load()
+	mods, err := next.loadPlugins(ctx, before)
 	if err != nil {
 		return err
 	}
@@ -86,12 +90,13 @@ func (h *host) Reload(ctx context.Context) error {
 		return err
 	}
 	next.warn(p)
-	left := h.modules.without(mods)
+	left := before.without(mods)
 	if err := h.run.Reload(ctx, p, func() { left.close(next.log) }); err != nil {
-		mods.without(h.modules).close(next.log)
+		mods.without(before).close(next.log)
 		return err
 	}
-	h.agent, h.modules = next, mods
+	h.agent = next
+	h.modules.Store(mods)
 	next.log.Info(fmt.Sprintf("the configuration was read again and is in force (reload %d)", h.run.Reloads()), logger.Component, "reload")
 	return nil
 }

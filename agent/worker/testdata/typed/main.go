@@ -101,6 +101,7 @@ func (i *instance) Start(context.Context) error {
 	if i.mode == "start" {
 		return errors.New("no server here")
 	}
+	i.env.Metrics.Counter("starts_total", "Starts.").Inc()
 	i.note("start %s tag=%s words=%q", i.env.Name, i.env.Tag, i.words)
 	i.env.Log.Warn("starting", "mode", i.mode)
 	i.env.Log.Debug("too much")
