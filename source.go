@@ -17,7 +17,7 @@ import (
 // Module is the path that a plugin's go.mod requires, and replaces by the folder of [WriteSource].
 const Module = "github.com/fluent/fluent-bit-go"
 
-//go:embed go.mod source.go cshared event input internal metric option output plugin
+//go:embed go.mod source.go cshared event input internal metric option output plugin plugintest
 var source embed.FS
 
 // Source returns the SDK's files: go.mod, Go without the tests, and what cgo compiles along.

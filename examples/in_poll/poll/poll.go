@@ -56,7 +56,7 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	if c.interval <= 0 {
 		return nil, errors.New("interval: must be more than 0")
 	}
-	return &input{config: *c, base: u, tag: env.Tag, log: env.Log, client: &http.Client{Timeout: time.Minute}}, nil
+	return &input{config: *c, base: u, tag: env.Tag, log: env.Log, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}}, nil
 }
 
 type input struct {
@@ -91,7 +91,10 @@ func (in *input) Start(context.Context) error {
 }
 
 // Close keeps the last place: records may have become safe after Run.
-func (in *input) Close() error { return in.keep() }
+func (in *input) Close() error {
+	in.client.CloseIdleConnections()
+	return in.keep()
+}
 
 // Run asks again at once while there is more, and after the interval when there is not, or when the API fails.
 func (in *input) Run(ctx context.Context, to plugin.Emitter) error {

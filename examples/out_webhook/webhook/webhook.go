@@ -12,13 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -57,14 +57,24 @@ func parseURL(s string) (*url.URL, error) {
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
-	return &output{config: *c, log: env.Log, style: env.JSON, client: &http.Client{Timeout: c.timeout}}, nil
+	return &output{
+		config: *c, style: env.JSON,
+		client: &http.Client{Timeout: c.timeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 8}},
+		posts:  env.Metrics.Counter("posts_total", "Requests that were answered."),
+	}, nil
 }
 
 type output struct {
 	config
-	log    *slog.Logger
 	style  event.JSONStyle
 	client *http.Client
+	posts  *metric.Counter
+}
+
+// Close ends connections that are kept for later.
+func (o *output) Close() error {
+	o.client.CloseIdleConnections()
+	return nil
 }
 
 // Flush posts a chunk in as many requests as it takes. When one fails the whole chunk comes again, so that
@@ -126,6 +136,7 @@ func (o *output) post(ctx context.Context, body []byte) ([]rejected, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	o.posts.Inc()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
