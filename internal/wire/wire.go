@@ -58,10 +58,10 @@ const (
 	OpExit       // the instance is gone afterwards
 	OpUnregister // last
 	OpPing
-	OpLog    // rc: level, payload: the line; inst: its instance, or NoInstance
-	OpCheck  // typed plugins: like OpInit, but only looks at the properties; there is no instance afterwards
-	OpFilter // typed plugins, on a lane; like OpFlush; the reply's len bytes in the region, or FlagHeld, take the batch's place
-	OpSettle // typed inputs: the batch numbered off has settled; rc: its outcome
+	OpLog     // rc: level, payload: the line; inst: its instance, or NoInstance
+	OpCheck   // typed plugins: like OpInit, but only looks at the properties; there is no instance afterwards
+	OpFilter  // typed plugins, on a lane; like OpFlush; the reply's len bytes in the region, or FlagHeld, take the batch's place
+	OpSettle  // typed inputs: the batch numbered off has settled; rc: its outcome
 	OpMetrics // typed plugins; the reply's payload is what the instance counts, as package metric encodes it
 	opEnd
 )
