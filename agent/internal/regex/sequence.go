@@ -137,7 +137,7 @@ func (s *sequence) repeat(n *node, next int, follow class) (entry int, ok bool) 
 	counted := n.min > 1 || n.max > 1 || n.lazy && n.max >= 0
 	giveBack := n.lazy || len(body.set.intersect(follow)) > 0 || n.max >= 0 && n.min != n.max && len(follow) == 0
 	// A run that may end inside of a character must be followed by something in ASCII.
-	if !ok || high && (counted || giveBack && len(follow.intersect(class{utf8.RuneSelf, maxRune})) > 0) {
+	if !ok || high && (counted || n.lazy && s.ends(next, map[int]bool{}) || giveBack && len(follow.intersect(class{utf8.RuneSelf, maxRune})) > 0) {
 		return 0, false
 	}
 	span := inst{op: opSpan, in: in, high: high, min: n.min, max: n.max, lazy: n.lazy, giveBack: giveBack, until: -1, next: next}
@@ -159,6 +159,25 @@ func (s *sequence) repeat(n *node, next int, follow class) (entry int, ok bool) 
 		return s.add(inst{op: opSplit, to: to})
 	}
 	return s.add(span)
+}
+
+// ends reports whether a match that has come to pc may end there, whatever stands behind it.
+func (s *sequence) ends(pc int, seen map[int]bool) bool {
+	if seen[pc] {
+		return false
+	}
+	seen[pc] = true
+	switch i := &s.code[pc]; i.op {
+	case opMatch:
+		return true
+	case opSave:
+		return s.ends(i.next, seen)
+	case opSpan:
+		return i.min == 0 && s.ends(i.next, seen)
+	case opSplit:
+		return slices.ContainsFunc(i.to, func(to int) bool { return s.ends(to, seen) })
+	}
+	return false
 }
 
 // one adds a single character, in front of the literal that follows when it is a fixed one.
