@@ -88,6 +88,17 @@ func (re *Regexp) String() string { return re.src }
 // part in the match holds its value.
 func (re *Regexp) Names() []string { return re.names }
 
+// Engine names what runs the pattern, fastest first: "sequence", "regexp" or "regexp2".
+func (re *Regexp) Engine() string {
+	switch {
+	case re.seq != nil:
+		return "sequence"
+	case re.back != nil:
+		return "regexp2"
+	}
+	return "regexp"
+}
+
 // Backtracks reports that the pattern needs the engine with the time limit; worth a warning.
 func (re *Regexp) Backtracks() bool { return re.back != nil && !re.ascii }
 

@@ -1,20 +1,22 @@
 package regex
 
 import (
-	"bytes"
 	"math"
 	"slices"
 	"unicode/utf8"
 )
 
-// sequence runs patterns that are made of literals, single characters and runs of them, alternatives and
-// optional parts: what nearly all parsers are. It tries what a backtracking engine would try, in the same
+// sequence runs patterns that are made of literals, single characters and runs of them, alternatives, optional
+// and repeated parts: what nearly all parsers are. It tries what a backtracking engine would try, in the same
 // order, byte by byte and without allocation; where a run cannot give anything back that the next part could
 // begin with, it does not try. A budget bounds the work: who exceeds it is left to package regexp.
 type sequence struct {
 	code   []inst
 	groups int
-	begin  opcode // opLine, opText or opFind
+	begin  opcode // opLine, opText, opFind or opAny
+	lit    []byte // opFind: what every match begins with
+	in     *[256]bool
+	empty  bool // opAny: a match may be empty
 }
 
 type opcode uint8
@@ -25,12 +27,14 @@ const (
 	opOne
 	opSpan
 	opSplit
+	opLoop
 	opSave
 	opDollar
 	opEnd
 	opLine // as the beginning: after each newline
 	opText // only where the text begins
 	opFind // wherever the first literal is
+	opAny  // wherever a first character is
 )
 
 type inst struct {
@@ -39,17 +43,21 @@ type inst struct {
 	giveBack bool // a run may have to end earlier than it could
 	lazy     bool
 	until    int // the only byte that ends a run, or -1
+	stop     int // the byte that must come behind a run, or -1
 	min, max int
 	n        int   // opSave
-	to       []int // opSplit, first choice first
+	to       []int // opSplit and opLoop, first choice first
 	next     int
 	lit      []byte
 	in       *[256]bool
 }
 
+// maxInsts keeps small what a pattern costs in memory.
+const maxInsts = 2000
+
 // newSequence compiles a tree, or returns nil when it is not of this kind.
 func newSequence(root *node, groups int) *sequence {
-	s := &sequence{groups: groups, begin: opFind}
+	s := &sequence{groups: groups}
 	body := root
 	if root.op == opCat && len(root.subs) > 0 {
 		switch root.subs[0].op {
@@ -58,21 +66,37 @@ func newSequence(root *node, groups int) *sequence {
 		case opTextStart:
 			s.begin = opText
 		}
-	}
-	if s.begin != opFind {
-		body = &node{op: opCat, subs: root.subs[1:]}
+		if s.begin != opMatch {
+			body = &node{op: opCat, subs: root.subs[1:]}
+		}
 	}
 	// The program is built from its end, so that every part knows what follows it.
 	s.code = append(s.code, inst{op: opMatch})
 	entry, ok := s.compile(body, 0, nil)
-	if !ok || len(s.code) > 200 {
+	if !ok || len(s.code) > maxInsts {
 		return nil
 	}
 	s.code = append(s.code, inst{op: opSave, n: 0, next: entry})
-	if s.begin == opFind && s.code[entry].op != opLiteral {
-		return nil
+	if s.begin == opMatch {
+		s.anywhere(body, entry)
 	}
 	return s
+}
+
+// anywhere prepares the search for a place where a match may begin.
+func (s *sequence) anywhere(body *node, entry int) {
+	for s.code[entry].op == opSave {
+		entry = s.code[entry].next
+	}
+	if s.code[entry].op == opLiteral {
+		s.begin, s.lit = opFind, s.code[entry].lit
+		return
+	}
+	s.begin, s.in, s.empty = opAny, new([256]bool), width(body) == 0
+	c := first(body, anyRune)
+	for i := range s.in {
+		s.in[i] = i < utf8.RuneSelf && c.has(rune(i)) || i >= utf8.RuneSelf && len(c) > 0 && c[len(c)-1] >= utf8.RuneSelf
+	}
 }
 
 func (s *sequence) add(i inst) (int, bool) {
@@ -121,26 +145,15 @@ func (s *sequence) compile(n *node, next int, follow class) (entry int, ok bool)
 func (s *sequence) repeat(n *node, next int, follow class) (entry int, ok bool) {
 	body := n.subs[0]
 	if body.op != opSet {
-		if n.min != 0 || n.max != 1 {
-			return 0, false
-		}
-		if entry, ok = s.compile(body, next, follow); !ok {
-			return 0, false
-		}
-		to := []int{entry, next}
-		if n.lazy {
-			to = []int{next, entry}
-		}
-		return s.add(inst{op: opSplit, to: to})
+		return s.repeatGroup(n, body, next, follow)
 	}
 	in, high, ok := byteSet(body.set)
 	counted := n.min > 1 || n.max > 1 || n.lazy && n.max >= 0
-	giveBack := n.lazy || len(body.set.intersect(follow)) > 0 || n.max >= 0 && n.min != n.max && len(follow) == 0
-	// A run that may end inside of a character must be followed by something in ASCII.
-	if !ok || high && (counted || n.lazy && s.ends(next, map[int]bool{}) || giveBack && len(follow.intersect(class{utf8.RuneSelf, maxRune})) > 0) {
+	if !ok || high && counted {
 		return 0, false
 	}
-	span := inst{op: opSpan, in: in, high: high, min: n.min, max: n.max, lazy: n.lazy, giveBack: giveBack, until: -1, next: next}
+	giveBack := n.lazy || len(body.set.intersect(follow)) > 0 || n.max >= 0 && n.min != n.max && len(follow) == 0
+	span := inst{op: opSpan, in: in, high: high, min: n.min, max: n.max, lazy: n.lazy, giveBack: giveBack, until: -1, stop: s.stop(next), next: next}
 	if n.max < 0 {
 		span.max = math.MaxInt
 		if i := slices.Index(in[:], false); i >= 0 && slices.Index(in[i+1:], false) < 0 {
@@ -161,23 +174,43 @@ func (s *sequence) repeat(n *node, next int, follow class) (entry int, ok bool) 
 	return s.add(span)
 }
 
-// ends reports whether a match that has come to pc may end there, whatever stands behind it.
-func (s *sequence) ends(pc int, seen map[int]bool) bool {
-	if seen[pc] {
-		return false
+// repeatGroup adds a part that may be left out, or that may come again and again.
+func (s *sequence) repeatGroup(n, body *node, next int, follow class) (entry int, ok bool) {
+	choice := func(entry int) []int {
+		if n.lazy {
+			return []int{next, entry}
+		}
+		return []int{entry, next}
 	}
-	seen[pc] = true
-	switch i := &s.code[pc]; i.op {
-	case opMatch:
-		return true
-	case opSave:
-		return s.ends(i.next, seen)
-	case opSpan:
-		return i.min == 0 && s.ends(i.next, seen)
-	case opSplit:
-		return slices.ContainsFunc(i.to, func(to int) bool { return s.ends(to, seen) })
+	switch {
+	case n.min == 0 && n.max == 1:
+		if entry, ok = s.compile(body, next, follow); !ok {
+			return 0, false
+		}
+		return s.add(inst{op: opSplit, to: choice(entry)})
+	case n.min <= 1 && n.max < 0 && width(body) > 0:
+		loop, _ := s.add(inst{op: opLoop})
+		if entry, ok = s.compile(body, loop, first(body, nil).union(follow)); !ok {
+			return 0, false
+		}
+		s.code[loop].to = choice(entry)
+		if n.min == 0 {
+			return loop, true
+		}
+		return entry, true
 	}
-	return false
+	return 0, false
+}
+
+// stop returns the byte that has to come where the program goes on at pc, or -1 when there are several.
+func (s *sequence) stop(pc int) int {
+	for s.code[pc].op == opSave {
+		pc = s.code[pc].next
+	}
+	if s.code[pc].op == opLiteral {
+		return int(s.code[pc].lit[0])
+	}
+	return -1
 }
 
 // one adds a single character, in front of the literal that follows when it is a fixed one.
@@ -208,171 +241,4 @@ func byteSet(c class) (in *[256]bool, high, ok bool) {
 		in[i] = i < utf8.RuneSelf && c.has(rune(i)) || i >= utf8.RuneSelf && high
 	}
 	return in, high, true
-}
-
-// machine is one search.
-type machine struct {
-	code   []inst
-	b      []byte
-	caps   []int // nil when nobody asks for them
-	budget int
-}
-
-// find searches b. known is false when the budget ran out. caps, when it is not nil, takes two offsets per
-// group.
-func (s *sequence) find(b []byte, caps []int) (found, known bool) {
-	m := machine{code: s.code, b: b, caps: caps, budget: 1000 + 16*len(b)}
-	entry := len(s.code) - 1
-	for at := 0; at >= 0; at = s.nextStart(b, at) {
-		if s.begin == opFind {
-			lit := s.code[s.code[entry].next].lit
-			i := bytes.Index(b[at:], lit)
-			if i < 0 {
-				return false, true
-			}
-			at += i
-		}
-		for i := range caps {
-			caps[i] = -1
-		}
-		end := m.run(entry, at)
-		if m.budget < 0 {
-			return false, false
-		}
-		if end >= 0 {
-			if caps != nil {
-				caps[1] = end
-			}
-			return true, true
-		}
-	}
-	return false, true
-}
-
-// nextStart returns where the next match could begin after one at at was not possible, or -1.
-func (s *sequence) nextStart(b []byte, at int) int {
-	switch s.begin {
-	case opFind:
-		if at++; at < len(b) {
-			return at
-		}
-	case opLine:
-		if i := bytes.IndexByte(b[at:], '\n'); i >= 0 && at+i+1 < len(b) {
-			return at + i + 1
-		}
-	}
-	return -1
-}
-
-// run returns where a match that goes on at pc and pos ends, or -1.
-func (m *machine) run(pc, pos int) int {
-	for {
-		i := &m.code[pc]
-		switch i.op {
-		case opMatch:
-			return pos
-		case opLiteral:
-			if len(m.b)-pos < len(i.lit) || string(m.b[pos:pos+len(i.lit)]) != string(i.lit) {
-				return -1
-			}
-			pos += len(i.lit)
-		case opOne:
-			if pos == len(m.b) || !i.in[m.b[pos]] {
-				return -1
-			}
-			size := 1
-			if m.b[pos] >= utf8.RuneSelf {
-				_, size = utf8.DecodeRune(m.b[pos:])
-			}
-			pos += size
-		case opSpan:
-			if i.giveBack {
-				return m.spans(i, pos)
-			}
-			n := m.span(i, pos)
-			if n < i.min {
-				return -1
-			}
-			pos += n
-		case opSplit:
-			return m.split(i, pos)
-		case opSave:
-			if m.caps != nil {
-				return m.save(i, pos)
-			}
-		case opDollar:
-			if pos < len(m.b) && m.b[pos] != '\n' {
-				return -1
-			}
-		case opEnd:
-			if pos < len(m.b) {
-				return -1
-			}
-		}
-		pc = i.next
-	}
-}
-
-// span tells how long a run can be.
-func (m *machine) span(i *inst, pos int) int {
-	b := m.b[pos:]
-	if i.until >= 0 {
-		if n := bytes.IndexByte(b, byte(i.until)); n >= 0 {
-			return n
-		}
-		return len(b)
-	}
-	if len(b) > i.max {
-		b = b[:i.max]
-	}
-	for n, c := range b {
-		if !i.in[c] {
-			return n
-		}
-	}
-	return len(b)
-}
-
-// spans tries every length that a run may have.
-func (m *machine) spans(i *inst, pos int) int {
-	longest := m.span(i, pos)
-	for k := i.min; k <= longest; k++ {
-		n := k
-		if !i.lazy {
-			n = longest - (k - i.min)
-		}
-		if m.budget--; m.budget < 0 {
-			return -1
-		}
-		if after := &m.code[i.next]; after.op == opLiteral && (pos+n == len(m.b) || m.b[pos+n] != after.lit[0]) {
-			continue
-		}
-		if end := m.run(i.next, pos+n); end >= 0 {
-			return end
-		}
-	}
-	return -1
-}
-
-func (m *machine) split(i *inst, pos int) int {
-	for _, to := range i.to {
-		if m.budget--; m.budget < 0 {
-			return -1
-		}
-		if end := m.run(to, pos); end >= 0 {
-			return end
-		}
-	}
-	return -1
-}
-
-// save notes an offset, and forgets it when the match fails behind it.
-func (m *machine) save(i *inst, pos int) int {
-	old := m.caps[i.n]
-	m.caps[i.n] = pos
-	end := m.run(i.next, pos)
-	if end < 0 {
-		m.caps[i.n] = old
-	}
-	return end
 }

@@ -10,13 +10,14 @@ import (
 var pieces = []string{
 	"a", "b", " ", "x", "é", "[ab]", "[^ ]", "[^a]", ".", `\d`, `\S`, "[^ ]*", "[^ ]+", "a*", "[ab]+", ".*", ".+", `\S*`, "a?", ".?", "[^b]*?", ".*?", ".+?", "(?<u>[^a]+?)", `\D+?`,
 	"[ab]{2}", "[ab]{1,2}", "(?<x>a*)", "(?<y>[^ ]*)", "(?<z>.*)", "(?: b)?", "(?:a|ab)", "(?<w>a|b|)", "(?<v>a+b)?", `(?:"[^"]*")?`, "(?: a)??", "$", `\z`, "é+", "[^ ]?",
+	"(?:a+ )*", "(?:[ab]é)+", "(?:x|é)*?", "(?<t>a|bé?)*", "(?:(?<s>[^ ]) ?)+", "(?:b(?:a ?)*)*", "é", ".*é", `\S+`, "(?<r>[^a]*é)??",
 }
 
 func TestSequencesAgreeWithPackageRegexp(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	ran := 0
 	for range 4000 {
-		pattern := []string{"^", `\A`, "a", "", "^"}[rnd.IntN(5)]
+		pattern := []string{"^", `\A`, "a", "", "^", "[ab]", "(?<q>.)", `\S+`}[rnd.IntN(8)]
 		for range 1 + rnd.IntN(6) {
 			pattern += pieces[rnd.IntN(len(pieces))]
 		}
@@ -28,6 +29,7 @@ func TestSequencesAgreeWithPackageRegexp(t *testing.T) {
 			continue
 		}
 		ran++
+		back := engines(t, pattern)["back"]
 		std := &Regexp{src: pattern, names: re.names, std: re.std, lastLine: re.lastLine}
 		for range 12 {
 			text := ""
@@ -36,6 +38,9 @@ func TestSequencesAgreeWithPackageRegexp(t *testing.T) {
 			}
 			if got, want := shown(re, text), shown(std, text); got != want {
 				t.Errorf("%s on %q: the sequence says %s, package regexp %s", pattern, text, got, want)
+			}
+			if got, want := shown(re, text), shown(back, text); got != want {
+				t.Errorf("%s on %q: the sequence says %s, regexp2 %s", pattern, text, got, want)
 			}
 			if re.Match([]byte(text)) != std.Match([]byte(text)) {
 				t.Errorf("%s on %q: Match differs", pattern, text)
