@@ -148,3 +148,8 @@ func BenchmarkJSONWithTime(b *testing.B) {
 	parsertest.Bench(b, parsertest.Must(b, Plugin, iso),
 		`{"ts":"2024-01-02T03:04:05.678901234Z","level":"info","caller":"server/http.go:231","msg":"request served","method":"GET","path":"/api/v1/items?page=3","status":200,"duration_ms":12.75,"remote":"10.1.2.3:51234"}`)
 }
+
+func TestHostileLinesDoNoHarm(t *testing.T) {
+	parsertest.Hostile(t, parsertest.Must(t, Plugin, iso+"Decode_Field json a\nDecode_Field_As escaped_utf8 k"),
+		`{"ts":"2024-01-02T03:04:05.678Z","a":"{\"b\":1}"}`, `2024-01-02T03:04:05.678Z {"a":"{\"b\":1}","b":1}`)
+}

@@ -61,3 +61,8 @@ func BenchmarkLogfmt(b *testing.B) {
 	parsertest.Bench(b, parsertest.Must(b, Plugin, "Time_Key ts\nTime_Format %Y-%m-%dT%H:%M:%S.%L%z"),
 		`ts=2024-01-02T03:04:05.678Z level=info caller=server/http.go:231 msg="request served" method=GET path=/api/v1/items status=200 duration=12.75ms`)
 }
+
+func TestHostileLinesDoNoHarm(t *testing.T) {
+	parsertest.Hostile(t, parsertest.Must(t, Plugin, "Time_Format %s"), `time=12 a="\n"`, `1970-01-01T00:00:12Z {"a":"\n"}`)
+	parsertest.Hostile(t, parsertest.Must(t, Plugin, "Types a:float"), `a=2`, `{"a":2.0}`)
+}

@@ -44,3 +44,7 @@ func BenchmarkLTSV(b *testing.B) {
 	parsertest.Bench(b, parsertest.Must(b, Plugin, typed),
 		"time:2024-05-06T07:08:09\thost:192.0.2.7\tuser:-\treq:GET /items HTTP/1.1\tstatus:200\tsize:5316\treferer:-\tua:curl/8.5\ttook:0.25")
 }
+
+func TestHostileLinesDoNoHarm(t *testing.T) {
+	parsertest.Hostile(t, parsertest.Must(t, Plugin, "Time_Format %s\nTypes a:integer"), "time:12\ta:3", `1970-01-01T00:00:12Z {"a":3}`)
+}

@@ -133,3 +133,15 @@ func FuzzParse(f *testing.F) {
 func BenchmarkRegexTyped(b *testing.B) {
 	parsertest.Bench(b, parsertest.Must(b, Plugin, typed), "12,1.5,true,ff,a text")
 }
+
+func TestHostileLinesDoNoHarm(t *testing.T) {
+	f := func(longest int, pattern string) {
+		t.Helper()
+		p := parsertest.Must(t, Plugin, "Regex "+pattern+"\nTime_Format %Y-%m-%dT%H:%M:%S\nTypes a:integer\nDecode_Field_As escaped b")
+		parsertest.HostileUpTo(t, longest, p, `2024-01-02T03:04:05 7 x\ty`, `2024-01-02T03:04:05Z {"a":7,"b":"x\ty"}`)
+	}
+	f(parsertest.Huge, `^(?<time>[^ ]+) (?<a>[^ ]*) (?<b>.*)$`)        // as a sequence
+	f(1<<14, `(?<time>\S+) (?<a>\d+)? ?(?:(?<b>[^ ]+) ?)*$`)           // the same, with more to try
+	f(1<<14, `^(?<time>\S+?) (?<a>[0-9]{1,3}) (?<b>(?:[^ ]|  ){1,9})`) // by package regexp
+	f(1<<14, `^(?<time>\S+) (?=\d)(?<a>\d+) (?<b>.*)(?<!z)$`)          // by regexp2
+}
