@@ -14,6 +14,22 @@ func CSV(name string, p *[]string) Option {
 	return listOf(name, "CLIST", p, func(s string) ([]string, error) { return ParseCSV(s), nil })
 }
 
+// CSVs binds such a list that may be given many times: all items count.
+func CSVs(name string, p *[]string) Option {
+	var one []string
+	o := CSV(name, &one)
+	set := o.set
+	o.Repeats = true
+	o.set = func(key string, v Value) error {
+		err := set(key, v)
+		if err == nil {
+			*p = append(*p, one...)
+		}
+		return err
+	}
+	return o
+}
+
 // ParseCSV splits a list at its commas. Blanks around an item and empty items do not count.
 func ParseCSV(s string) []string {
 	var list []string

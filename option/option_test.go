@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -407,4 +408,14 @@ func FuzzParsers(f *testing.F) {
 			t.Error("an empty error")
 		}
 	})
+}
+
+func TestListsThatMayBeRepeatedAddUp(t *testing.T) {
+	var got []string
+	at := func(text string) Value { return Value{Text: text} }
+	opts := []Option{CSVs("p", &got)}
+	props := []Property{{Key: "p", Value: at("a, b")}, {Key: "P", Value: Value{Kind: KindList, List: []Value{at("c"), at("d,e")}}}}
+	if err := errors.Join(Decode(opts, props, Pos{}), CheckOnce(opts, props)); err != nil || !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
+		t.Error(got, err)
+	}
 }

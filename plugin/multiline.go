@@ -11,6 +11,9 @@ type Joining struct {
 	Parsers []string      // names of multiline parsers; the first that takes a line has it
 	Content string        // key of the text in records, instead of the parsers' key_content
 	Wait    time.Duration // how long a record waits for its next line, instead of the parsers' flush_timeout
+
+	// Partial joins records with Docker's keys partial_message, partial_id and partial_last, by no parser.
+	Partial bool
 }
 
 // Multiline makes a joiner for one stream, which gives every record to out as soon as it is whole.

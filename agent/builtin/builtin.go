@@ -9,6 +9,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
 	"github.com/fluent/fluent-bit-go/agent/filters/lua"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
+	"github.com/fluent/fluent-bit-go/agent/filters/multiline"
 	"github.com/fluent/fluent-bit-go/agent/filters/nest"
 	"github.com/fluent/fluent-bit-go/agent/filters/parser"
 	"github.com/fluent/fluent-bit-go/agent/filters/record_modifier"
@@ -80,6 +81,7 @@ func Plugins() plugin.Set {
 			grep.Plugin,
 			lua.Plugin,
 			modify.Plugin,
+			multiline.Plugin,
 			nest.Plugin,
 			parser.Plugin,
 			record_modifier.Plugin,

@@ -196,6 +196,9 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		o.workers = set.workers
 	}
 	o.processors = b.processors(set.processors, o.instance)
+	for _, s := range o.processors {
+		s.copies = true
+	}
 	o.log.Info(fmt.Sprintf("initializing, %d worker(s)", o.workers))
 	b.p.outputs = append(b.p.outputs, o)
 }

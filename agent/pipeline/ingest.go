@@ -60,6 +60,7 @@ type step struct {
 	kinds     event.Kinds
 	matcher   *matcher             // nil for processors
 	condition *condition.Condition // of a processor; nil for all records
+	copies    bool                 // of an output: its records were stored already, so none is held back
 	counters  FilterCounters
 	endless   atomic.Uint64 // batches that were taken out of a loop
 
@@ -97,16 +98,21 @@ func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 
 // process passes b through the processors, of which the first from are behind it, and the filters.
 func (in *input) process(ctx context.Context, b *event.Batch, from int) {
+	in.follow(ctx, b, from)
+	in.filter(ctx, b, 0)
+}
+
+// follow passes b through the processors, of which the first from are behind it.
+func (in *input) follow(ctx context.Context, b *event.Batch, from int) {
 	for i := from; i < len(in.processors); i++ {
 		in.processors[i].apply(ctx, in, b, i+1)
 	}
-	in.filter(ctx, b)
 }
 
-// filter passes b through the filters and stores what is left.
-func (in *input) filter(ctx context.Context, b *event.Batch) {
+// filter passes b through the filters, of which the first from are behind it, and stores what is left.
+func (in *input) filter(ctx context.Context, b *event.Batch, from int) {
 	if b.Kind == event.Logs {
-		for _, f := range in.pipe().filters {
+		for _, f := range in.pipe().filters[from:] {
 			if b.Len() == 0 {
 				break
 			}
@@ -143,8 +149,12 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch, next int) {
 	}
 	var more derived
 	n, size := b.Len(), len(b.Bytes())
+	inner := context.WithValue(ctx, derivedKey{}, &more)
+	if _, holds := s.plugin.(plugin.Drainer); holds && !s.copies {
+		inner = plugin.WithOrigin(inner, origin{in, s})
+	}
 	s.mu.Lock()
-	err := guard(func() error { return s.filter(context.WithValue(ctx, derivedKey{}, &more), b) })
+	err := guard(func() error { return s.filter(inner, b) })
 	s.mu.Unlock()
 	if err != nil {
 		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, b.Tag, err))

@@ -141,6 +141,7 @@ func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*P
 	t.Helper()
 	specs := plugin.Set{
 		Inputs:  []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
+		Filters: []plugin.Spec[plugin.Filter]{{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }}},
 		Outputs: []plugin.Spec[plugin.Output]{{Name: "sink", Config: func() plugin.Config[plugin.Output] { return &sink{got: &r.got} }}},
 	}
 	var tree config.Tree
@@ -157,9 +158,12 @@ func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*P
 			k, v, _ := strings.Cut(w, "=")
 			sec.Props = append(sec.Props, option.Property{Key: k, Value: option.Value{Text: v, Pos: sec.Pos}, Pos: sec.Pos})
 		}
-		if sec.Kind == "input" {
+		switch sec.Kind {
+		case "input":
 			tree.Inputs = append(tree.Inputs, sec)
-		} else {
+		case "filter":
+			tree.Filters = append(tree.Filters, sec)
+		default:
 			tree.Outputs = append(tree.Outputs, sec)
 		}
 	}

@@ -94,6 +94,7 @@ func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) err
 	if !gone.stopInputs(after(next.set.Grace / 2)) {
 		next.log.Warn("an input that was removed does not end; going on without it")
 	}
+	gone.drain(ctx)
 	gone.flush()
 	next.launch()
 	r.reloads.Add(1)
@@ -143,7 +144,7 @@ func (in *input) move(p *Pipeline) {
 // retire ends instances that are not part of the configuration any more. What an output cannot deliver in
 // time goes to the one of its name in next, if there is one.
 func (g *group) retire(next *Pipeline) {
-	g.drain(after(next.set.Grace))
+	g.deliver(after(next.set.Grace))
 	if !g.kill() {
 		next.log.Warn("a plugin that was removed did not end in time")
 	}

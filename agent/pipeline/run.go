@@ -98,9 +98,11 @@ func (p *Pipeline) shutdown() {
 	if !p.stopInputs(after(p.set.Grace / 2)) {
 		p.log.Warn("an input does not end; going on without it")
 	}
+	p.drain(context.Background())
 	p.flush()
-	left := p.drain(deadline)
+	left := p.deliver(deadline)
 	ended := p.kill()
+	p.drain(context.Background())
 	p.flush() // what an input that does not end brought meanwhile
 	for _, o := range p.outputs {
 		o.abandon()
@@ -125,7 +127,7 @@ func after(d time.Duration) <-chan time.Time {
 }
 
 // stopInputs asks the inputs to end and waits for them: first the sources, then the stream processor's tasks,
-// which may have something to say about the last records.
+// which may have something to say about the last records, those included that filters held back.
 func (g *group) stopInputs(deadline <-chan time.Time) bool {
 	for _, in := range g.inputs {
 		if in.task == nil {
@@ -134,17 +136,23 @@ func (g *group) stopInputs(deadline <-chan time.Time) bool {
 	}
 	return within(func() {
 		for _, in := range g.inputs {
+			if in.task == nil {
+				in.reading.Wait()
+			}
+		}
+		g.drain(context.Background())
+		for _, in := range g.inputs {
 			if in.task != nil {
 				in.leave()
+				in.reading.Wait()
 			}
-			in.reading.Wait()
 		}
 	}, deadline)
 }
 
-// drain has everything that is pending tried at once and waits until it is settled. It returns how much is
+// deliver has everything that is pending tried at once and waits until it is settled. It returns how much is
 // left at the deadline.
-func (g *group) drain(deadline <-chan time.Time) (left int) {
+func (g *group) deliver(deadline <-chan time.Time) (left int) {
 	for _, o := range g.outputs {
 		o.hurry()
 	}

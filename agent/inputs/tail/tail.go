@@ -153,7 +153,7 @@ func (c *config) databaseOptions() []option.Option {
 
 func (c *config) joinOptions() []option.Option {
 	return []option.Option{
-		option.CSV("multiline.parser", &c.multilineParsers).
+		option.CSVs("multiline.parser", &c.multilineParsers).
 			Help("Names of the multiline parsers that join lines; the first that takes a line has it."),
 		option.Switch("multiline", &c.multiline).Default("false").
 			Help("Joins lines the old way, with parser_firstline."),

@@ -285,13 +285,20 @@ func (j *joiner) add(w *pending, in input) (cut bool) {
 	if w.lines++; w.lines > 1 && len(in.Meta) > 1 && !bytes.Equal(in.Meta, w.meta) {
 		w.meta = addMeta(w.meta, in.Meta)
 	}
-	if in.Batch == nil {
-		return cut
-	}
-	if own := in.Batch.Own(); own.Watched() && (len(w.holds) == 0 || w.holds[len(w.holds)-1] != own) {
-		w.holds = append(w.holds, in.Batch.Hold())
-	}
+	w.holds = hold(w.holds, in.Batch)
 	return cut
+}
+
+// hold adds a share in the settlement of b, if there is one that is not among the holds.
+func hold(holds []event.Hold, b *event.Batch) []event.Hold {
+	if b == nil {
+		return holds
+	}
+	own := b.Own()
+	if !own.Watched() || len(holds) > 0 && holds[len(holds)-1] == own {
+		return holds
+	}
+	return append(holds, b.Hold())
 }
 
 // key is where the text of w goes; "" when there is no such key, and w is nothing but text.

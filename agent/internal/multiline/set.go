@@ -51,6 +51,9 @@ type use struct {
 // Use finds the parsers of what; see [plugin.Env.Multiline].
 func (s *Set) Use(what plugin.Joining) (plugin.Multiline, error) {
 	u := &use{content: what.Content, wait: what.Wait, limit: s.limit}
+	if what.Partial {
+		return func(out func(plugin.Joined)) plugin.Joiner { return &partials{use: u, out: out} }, nil
+	}
 	var errs []error
 	for _, name := range what.Parsers {
 		p := s.parsers[strings.ToLower(name)]

@@ -1,0 +1,179 @@
+package multiline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// maxIdle is how many streams without a waiting record are remembered.
+const maxIdle = 1000
+
+// streamKey tells streams apart: records of one input, one tag and one OTLP group follow one another.
+type streamKey struct {
+	origin     plugin.Origin
+	tag, group string
+}
+
+type stream struct {
+	streamKey
+	joiner plugin.Joiner
+	held   int64 // bytes of records that came since nothing waited
+}
+
+func (f *filter) stream(key streamKey) *stream {
+	s := f.streams[key]
+	if s == nil {
+		s = &stream{streamKey: key, joiner: f.join(func(r plugin.Joined) { f.give(r) })}
+		f.streams[key] = s
+	}
+	return s
+}
+
+// Filter replaces records by those that they make together.
+func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := streamKey{tag: b.Tag}
+	if f.buffer {
+		key.origin = plugin.OriginOf(ctx)
+	}
+	touched := f.edit(b, key, time.Now())
+	f.give = func(r plugin.Joined) { f.add(b, r) }
+	waits := false
+	for _, s := range touched {
+		if key.origin == nil || f.held > f.limit {
+			s.joiner.Flush(time.Time{})
+		}
+		waits = f.rest(s) || waits
+	}
+	if waits {
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// edit gives the records to their streams, and puts in the place of each what it has completed.
+func (f *filter) edit(b *event.Batch, key streamKey, now time.Time) (touched []*stream) {
+	var e *event.Edit
+	var stays, more bool // the record at hand; others in its place
+	f.give = func(r plugin.Joined) {
+		if same := r.Key == "" && !r.Cut && len(r.Body) > 0 && &r.Body[0] == &e.Body()[0]; same && !more {
+			stays = true // fast path: it is whole by itself
+			return
+		}
+		more = true
+		f.scratch = r.AppendBody(f.scratch[:0], f.content, 0)
+		e.Insert(f.note(b.Tag, r), r.Meta, f.scratch)
+		settle(r, b)
+	}
+	for e = range b.Edit() {
+		if g := e.Group(); g.Attributes != nil {
+			key.group = string(g.Meta) + string(g.Attributes)
+		} else {
+			key.group = ""
+		}
+		s := f.stream(key)
+		if !slices.Contains(touched, s) {
+			touched = append(touched, s)
+		}
+		f.seq++
+		f.held += int64(len(e.Raw()))
+		s.held += int64(len(e.Raw()))
+		stays, more = false, false
+		s.joiner.Add(plugin.Line{Body: e.Body(), Meta: e.Meta(), Time: e.Time(), At: f.seq, Now: now, Batch: b})
+		if _, waits := s.joiner.Oldest(); !waits {
+			f.idle(s)
+		}
+		if !stays {
+			e.Drop()
+		}
+	}
+	return touched
+}
+
+// idle takes note that nothing of s waits.
+func (f *filter) idle(s *stream) {
+	f.held -= s.held
+	s.held = 0
+}
+
+// rest reports whether something of s waits. Without that, and among many, it is forgotten.
+func (f *filter) rest(s *stream) (waits bool) {
+	if _, waits = s.joiner.Oldest(); waits {
+		return true
+	}
+	f.idle(s)
+	if len(f.streams) > maxIdle {
+		delete(f.streams, s.streamKey)
+	}
+	return false
+}
+
+// note looks at a record that was joined and returns its time.
+func (f *filter) note(tag string, r plugin.Joined) event.Time {
+	if f.debug {
+		f.log.Info(fmt.Sprintf("flush of %d record(s) with tag '%s': %s", r.Lines, tag, event.AppendJSON(nil, r.AppendBody(nil, f.content, 0), event.JSONStyle{})))
+	}
+	if r.Cut {
+		if f.cuts++; f.cuts&(f.cuts-1) == 0 {
+			f.log.Warn(fmt.Sprintf("records with tag '%s' make joined ones of more than multiline_buffer_limit: these are cut, and marked multiline_truncated in their metadata (so far: %d); raise the limit in [SERVICE] to have them whole", tag, f.cuts))
+		}
+	}
+	if r.Time == (event.Time{}) {
+		return event.Now()
+	}
+	return r.Time
+}
+
+// settle has the batches that a joined record came from wait for b, which holds it.
+func settle(r plugin.Joined, b *event.Batch) {
+	for _, h := range r.Holds {
+		if h == b.Own() {
+			h.Settle(event.Filtered) // b waits for itself anyway
+			continue
+		}
+		b.OnSettled(h.Settle)
+	}
+}
+
+func (f *filter) add(b *event.Batch, r plugin.Joined) {
+	f.scratch = r.AppendBody(f.scratch[:0], f.content, 0)
+	b.Append(f.note(b.Tag, r), r.Meta, f.scratch)
+	settle(r, b)
+}
+
+// flush gives out what has waited for too long, or all when now is zero, and reports whether something
+// still waits.
+func (f *filter) flush(ctx context.Context, now time.Time) (waits bool) {
+	type due struct {
+		origin plugin.Origin
+		batch  *event.Batch
+	}
+	var list []due
+	f.mu.Lock()
+	for _, s := range f.streams {
+		if _, any := s.joiner.Oldest(); !any {
+			continue
+		}
+		b := event.New(s.tag)
+		f.give = func(r plugin.Joined) { f.add(b, r) }
+		s.joiner.Flush(now)
+		waits = f.rest(s) || waits
+		if b.Len() > 0 {
+			list = append(list, due{s.origin, b})
+		}
+	}
+	f.mu.Unlock()
+	for _, d := range list {
+		d.origin.Continue(ctx, d.batch)
+	}
+	return waits
+}
