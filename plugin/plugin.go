@@ -127,6 +127,9 @@ type Env struct {
 	// Upstream finds a group of servers by its name or file; false when the configuration has none such.
 	Upstream func(name string) ([]Node, bool)
 
+	// JoinLimit is how many bytes of text are joined of lines at most; 0 for no limit.
+	JoinLimit int64
+
 	// Emit brings a batch that a filter or output made to the pipeline's start. A parent's settlement
 	// waits for batches that were derived from it.
 	Emit func(ctx context.Context, b *event.Batch) error

@@ -84,6 +84,7 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 			return x, ok
 		},
 		Multiline: p.multilines.Use,
+		JoinLimit: b.set.MultilineLimit,
 		Upstream:  b.upstream,
 		Emit: func(ctx context.Context, batch *event.Batch) error {
 			if d, ok := ctx.Value(derivedKey{}).(*derived); ok {

@@ -110,13 +110,6 @@ func (in *input) checkMissing() error {
 			errs = append(errs, in.fault(key, "is not in this build yet", "remove it"))
 		}
 	}
-	refuse(in.multiline, "multiline")
-	refuse(in.firstline != "", "parser_firstline")
-	for _, p := range in.moreParsers {
-		refuse(true, p.Key)
-	}
-	refuse(in.dockerMode, "docker_mode")
-	refuse(in.dockerParser != "", "docker_mode_parser")
 	refuse(in.unicodeEncoding != "" && !strings.EqualFold(in.unicodeEncoding, "utf-8"), "unicode.encoding")
 	refuse(in.genericEncode != "", "generic.encoding")
 	return errors.Join(errs...)

@@ -9,16 +9,35 @@ import (
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// checkJoin finds the multiline parsers.
+// checkJoin finds what joins lines: multiline parsers, or one of the two old ways.
 func (in *input) checkJoin() error {
-	if len(in.multilineParsers) == 0 {
-		return nil
+	in.lines.cut = in.longJoined()
+	switch {
+	case len(in.multilineParsers) > 0:
+		return in.checkMultiline()
+	case in.multiline && in.dockerMode:
+		return in.fault("docker_mode", "is on and so is multiline", "switch one of them off; multiline.parser docker, cri does what docker_mode does")
+	case in.multiline:
+		return in.checkFirstLine()
+	case in.dockerMode:
+		return in.checkDockerMode()
+	case in.firstline != "" || len(in.moreParsers) > 0:
+		in.env.Log.Warn("parser_firstline and parser_1, parser_2, … have no effect without multiline on")
 	}
+	return nil
+}
+
+func (in *input) checkMultiline() error {
 	m, err := in.env.Multiline(plugin.Joining{Parsers: in.multilineParsers})
 	if err != nil {
 		return in.fault("multiline.parser", err.Error(), "correct the name, or name the file that defines it with parsers_file")
 	}
-	in.lines.join, in.lines.cut = m, in.longJoined()
+	if in.multiline || in.dockerMode {
+		in.env.Log.Warn("multiline and docker_mode have no effect: multiline.parser joins the lines")
+	}
+	in.lines.newJoin = func(path string) plugin.Joiner {
+		return m(func(r plugin.Joined) { in.lines.joined(path, r) })
+	}
 	return nil
 }
 
@@ -30,16 +49,16 @@ func (in *input) longJoined() func(path string) {
 			return
 		}
 		warned[path] = true
-		in.env.Log.Warn(fmt.Sprintf("%s has lines that make joined records of more than multiline_buffer_limit: they are cut, and marked multiline_truncated in their metadata; raise the limit in [SERVICE] to have them whole", path))
+		in.env.Log.Warn(fmt.Sprintf("%s has lines that make joined records of more than multiline_buffer_limit: these end there; raise the limit in [SERVICE] to have them whole", path))
 	}
 }
 
 // joiner returns what joins the lines of the file at path, or nil.
 func (l *lines) joiner(path string) plugin.Joiner {
-	if l.join == nil {
+	if l.newJoin == nil {
 		return nil
 	}
-	return l.join(func(r plugin.Joined) { l.joined(path, r) })
+	return l.newJoin(path)
 }
 
 // joined adds a joined record to the batch: the map of the first line with all of the text, or the text
@@ -81,7 +100,7 @@ func (in *input) giveOut(ctx context.Context, to plugin.Emitter, f *file, now ti
 		return nil
 	}
 	b := event.New(f.tag)
-	in.lines.batch = b
+	in.lines.batch, in.lines.now = b, event.Now()
 	f.join.Flush(now)
 	_, waits := f.join.Oldest()
 	f.joining.Store(waits)
@@ -101,7 +120,7 @@ func (in *input) due(now time.Time, last bool) time.Time {
 
 // leave emits what waits when the agent stops. With a database it is read again instead, as a whole.
 func (in *input) leave(ctx context.Context, to plugin.Emitter) error {
-	if in.store != nil || in.lines.join == nil {
+	if in.store != nil || in.lines.newJoin == nil {
 		return nil
 	}
 	for _, f := range in.watcher.all() {

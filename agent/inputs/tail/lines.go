@@ -15,8 +15,8 @@ type lines struct {
 	*config
 	parser plugin.Parser
 
-	join plugin.Multiline  // nil unless lines are joined
-	cut  func(path string) // a joined record was too long
+	newJoin func(path string) plugin.Joiner // of a file; nil unless lines are joined
+	cut     func(path string)               // a joined record was too long
 
 	now     event.Time // of records that have no other
 	scratch []byte

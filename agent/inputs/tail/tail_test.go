@@ -329,16 +329,19 @@ func TestLineOfManyReadsIsWhole(t *testing.T) {
 
 func TestUnusableSettingsAreRefused(t *testing.T) {
 	for want, settings := range map[string][]string{
-		"test.conf:2:1: parser: there is no parser 'x'; ":      {"path", "a", "parser", "x"},
-		"test.conf:2:1: buffer_max_size: 10 bytes are less":    {"path", "a", "buffer_max_size", "10"},
-		"test.conf:1:1: path: a bracket of the pattern":        {"path", "a[b"},
-		"test.conf:1:1: path: the list is empty":               {"path", ","},
-		"test.conf:2:1: exclude_path: a bracket":               {"path", "a", "exclude_path", "[[:x"},
-		"test.conf:2:1: refresh_interval: '0' is not more":     {"path", "a", "refresh_interval", "0"},
-		"test.conf:2:1: rotate_wait: '0' is not more":          {"path", "a", "rotate_wait", "0"},
-		"test.conf:2:1: tag_regex: ":                           {"path", "a", "tag_regex", "(?<a"},
-		"test.conf: the property 'path' is missing":            {},
-		"test.conf:2:1: docker_mode: is not in this build yet": {"path", "a", "docker_mode", "on"},
+		"test.conf:2:1: parser: there is no parser 'x'; ":   {"path", "a", "parser", "x"},
+		"test.conf:2:1: buffer_max_size: 10 bytes are less": {"path", "a", "buffer_max_size", "10"},
+		"test.conf:1:1: path: a bracket of the pattern":     {"path", "a[b"},
+		"test.conf:1:1: path: the list is empty":            {"path", ","},
+		"test.conf:2:1: exclude_path: a bracket":            {"path", "a", "exclude_path", "[[:x"},
+		"test.conf:2:1: refresh_interval: '0' is not more":  {"path", "a", "refresh_interval", "0"},
+		"test.conf:2:1: rotate_wait: '0' is not more":       {"path", "a", "rotate_wait", "0"},
+		"test.conf:2:1: tag_regex: ":                        {"path", "a", "tag_regex", "(?<a"},
+		"test.conf: the property 'path' is missing":         {},
+		"test.conf:2:1: docker_mode: is on and so is":       {"path", "a", "docker_mode", "on", "multiline", "on"},
+		"test.conf:2:1: multiline: needs parser_firstline":  {"path", "a", "multiline", "on"},
+		"test.conf:3:1: parser_firstline: there is no":      {"path", "a", "multiline", "on", "parser_firstline", "x"},
+		"test.conf:3:1: docker_mode_parser: there is no":    {"path", "a", "docker_mode", "on", "docker_mode_parser", "x"},
 	} {
 		if _, err := inputtest.New().Build(new(config), settings...); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s…", err, want)
