@@ -13,6 +13,9 @@ type Origin interface {
 	// and filters behind it, and into the input's chunks. It owns the batch. It must not be called within
 	// Filter, nor with a lock that Filter needs.
 	Continue(ctx context.Context, b *event.Batch)
+
+	// Paused reports whether the input is held back: then the records that a filter waits for are not late.
+	Paused() bool
 }
 
 // Drainer is optional for filters that hold records back until later ones come: only those find an

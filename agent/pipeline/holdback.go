@@ -37,6 +37,14 @@ func (o origin) Continue(ctx context.Context, b *event.Batch) {
 	in.filter(ctx, b, next)
 }
 
+// Paused implements [plugin.Origin].
+func (o origin) Paused() bool {
+	g := &o.in.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stopped > 0
+}
+
 // drain has the filters give out what they hold back, in the order in which records pass them.
 func (g *group) drain(ctx context.Context) {
 	var steps []*step

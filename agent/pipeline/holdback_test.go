@@ -99,6 +99,22 @@ func TestWhatFiltersHoldBackIsDeliveredAtTheEnd(t *testing.T) {
 	})
 }
 
+func TestAFilterKnowsThatAnInputIsHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=1000 mem_buf_limit=200", "output sink match=* mode=dead")
+		reloading(t, r, func(*Runner) {
+			o := origin{in: r.p.inputs[0]}
+			if o.Paused() {
+				t.Error("paused before anything was emitted")
+			}
+			time.Sleep(time.Minute)
+			if !o.Paused() {
+				t.Error("not paused at mem_buf_limit")
+			}
+		})
+	})
+}
+
 func TestAFilterThatAReloadTakesAwayGivesOutWhatItHolds(t *testing.T) {
 	for _, gone := range []string{"filter", "input", "both"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -284,7 +284,8 @@ type gate struct {
 	waiting int64         // bytes that no output has taken yet
 	queued  int64         // of these, what is in chunks that were sent off
 	change  chan struct{} // closed when waiting shrinks
-	paused  bool
+	paused  bool          // as the log knows
+	stopped int           // calls of wait that block
 }
 
 // wait blocks while the input is over its limit, or the agent over its budget.
@@ -309,12 +310,20 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 			g.change = make(chan struct{})
 		}
 		change := g.change
+		g.stopped++
 		g.mu.Unlock()
+		var err error
 		select {
 		case <-change:
 		case <-in.pipe().room():
 		case <-ctx.Done():
-			return errPaused
+			err = errPaused
+		}
+		g.mu.Lock()
+		g.stopped--
+		g.mu.Unlock()
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -22,7 +22,8 @@ type streamKey struct {
 type stream struct {
 	streamKey
 	joiner plugin.Joiner
-	held   int64 // bytes of records that came since nothing waited
+	held   int64     // bytes of records that came since nothing waited
+	paused time.Time // when its input was last seen to be held back
 }
 
 func (f *filter) stream(key streamKey) *stream {
@@ -99,6 +100,14 @@ func (f *filter) edit(b *event.Batch, key streamKey, now time.Time) (touched []*
 	return touched
 }
 
+// late reports whether the records that s waits for may only be late because the input was held back.
+func (s *stream) late(now time.Time, wait time.Duration) bool {
+	if s.origin.Paused() {
+		s.paused = now
+	}
+	return now.Sub(s.paused) < wait
+}
+
 // idle takes note that nothing of s waits.
 func (f *filter) idle(s *stream) {
 	f.held -= s.held
@@ -161,6 +170,10 @@ func (f *filter) flush(ctx context.Context, now time.Time) (waits bool) {
 	f.mu.Lock()
 	for _, s := range f.streams {
 		if _, any := s.joiner.Oldest(); !any {
+			continue
+		}
+		if !now.IsZero() && s.late(now, f.wait()) {
+			waits = true
 			continue
 		}
 		b := event.New(s.tag)

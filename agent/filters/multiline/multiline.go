@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +68,7 @@ func (c *config) Options() []option.Option {
 // New checks the settings.
 func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	f := &filter{config: *c, log: env.Log, streams: map[streamKey]*stream{}, wake: make(chan struct{}, 1)}
-	what := plugin.Joining{Parsers: c.parsers, Content: c.content, Wait: time.Duration(c.flushMs) * time.Millisecond}
+	what := plugin.Joining{Parsers: c.parsers, Content: c.content, Wait: c.wait()}
 	fault := func(key, msg, cure string) error {
 		v, _ := option.Lookup(env.Properties, key)
 		return &option.Error{Pos: v.Pos, Msg: msg, Cure: cure}
@@ -89,10 +88,12 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	}
 	var err error
 	if f.join, err = env.Multiline(what); err != nil {
-		return nil, fault("multiline.parser", "multiline.parser: "+strings.ReplaceAll(err.Error(), "\n", "; "), "correct the name, or name the file that defines it with parsers_file")
+		return nil, fault("multiline.parser", "multiline.parser: "+err.Error(), "correct the name, or name the file that defines it with parsers_file")
 	}
 	return f, nil
 }
+
+func (c *config) wait() time.Duration { return time.Duration(c.flushMs) * time.Millisecond }
 
 type filter struct {
 	config
@@ -111,8 +112,8 @@ type filter struct {
 
 // Background gives out what has waited for too long.
 func (f *filter) Background(ctx context.Context) error {
-	every := time.Duration(f.flushMs) * time.Millisecond / 8
-	tick := time.NewTicker(max(every, time.Millisecond))
+	every := max(f.wait()/8, time.Millisecond)
+	tick := time.NewTicker(every)
 	tick.Stop()
 	defer tick.Stop()
 	for {
@@ -120,7 +121,7 @@ func (f *filter) Background(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-f.wake:
-			tick.Reset(max(every, time.Millisecond))
+			tick.Reset(every)
 		case <-tick.C:
 			if !f.flush(ctx, time.Now()) {
 				tick.Stop()

@@ -22,8 +22,21 @@ func conf(lines ...string) []option.Property {
 
 // input is an origin that keeps what continues.
 type input struct {
-	mu  sync.Mutex
-	out []*event.Batch
+	mu     sync.Mutex
+	out    []*event.Batch
+	paused bool
+}
+
+func (in *input) Paused() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.paused
+}
+
+func (in *input) pause(on bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.paused = on
 }
 
 func (in *input) Continue(_ context.Context, b *event.Batch) {
@@ -137,6 +150,12 @@ func TestWhatWaitsForTooLongIsGivenOutOnce(t *testing.T) {
 		want(t, in.later(), "")
 		want(t, through(t, f, in, `{"log":"\tat late"}`), `{"log":"\tat late"}`)
 		want(t, through(t, f, in, `{"log":"y.Error: c"}`), "")
+		in.pause(true) // what comes next cannot come now
+		time.Sleep(time.Minute)
+		want(t, in.later(), "")
+		in.pause(false)
+		time.Sleep(800 * time.Millisecond)
+		want(t, in.later(), "")
 		time.Sleep(2 * time.Second)
 		want(t, in.later(), `{"log":"y.Error: c"}`)
 		stop()

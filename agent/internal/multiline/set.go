@@ -54,7 +54,7 @@ func (s *Set) Use(what plugin.Joining) (plugin.Multiline, error) {
 	if what.Partial {
 		return func(out func(plugin.Joined)) plugin.Joiner { return &partials{use: u, out: out} }, nil
 	}
-	var errs []error
+	var faults []string
 	for _, name := range what.Parsers {
 		p := s.parsers[strings.ToLower(name)]
 		switch {
@@ -63,18 +63,18 @@ func (s *Set) Use(what plugin.Joining) (plugin.Multiline, error) {
 			if hint == "" {
 				hint = "there are " + strings.Join(s.names, ", ")
 			}
-			errs = append(errs, fmt.Errorf("there is no multiline parser '%s'; %s", name, hint))
+			faults = append(faults, fmt.Sprintf("there is no multiline parser '%s'; %s", name, hint))
 		case p.Pre != nil && p.Content == "":
-			errs = append(errs, fmt.Errorf("the multiline parser '%s' has a parser but no key_content, so that no line could be joined; add the key of the text", p.Name))
+			faults = append(faults, fmt.Sprintf("the multiline parser '%s' has a parser but no key_content, so that no line could be joined; add the key of the text", p.Name))
 		default:
 			u.parsers = append(u.parsers, p)
 		}
 	}
 	if len(what.Parsers) == 0 {
-		errs = append(errs, errors.New("no multiline parser is named"))
+		faults = append(faults, "no multiline parser is named")
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	if len(faults) > 0 {
+		return nil, errors.New(strings.Join(faults, "; "))
 	}
 	return func(out func(plugin.Joined)) plugin.Joiner { return &joiner{use: u, out: out, last: -1} }, nil
 }
