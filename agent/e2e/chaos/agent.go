@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -197,6 +200,30 @@ func (a *Agent) Holds(path string) bool {
 		got, err := os.Stat(dir + fd.Name())
 		return err == nil && os.SameFile(got, want)
 	})
+}
+
+// CPU returns how much processor time the agent has used since it was started, to a hundredth of a second.
+func (a *Agent) CPU() time.Duration {
+	a.tb.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", a.cmd.Process.Pid))
+	a.check(err)
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:]) // from the third field on: proc_pid_stat(5)
+	user, err := strconv.Atoi(string(f[11]))
+	a.check(err)
+	system, err := strconv.Atoi(string(f[12]))
+	a.check(err)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// Memory returns the most memory that the agent has had, in bytes.
+func (a *Agent) Memory() (n int64) {
+	a.tb.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
+	a.check(err)
+	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	_, err = fmt.Sscan(rest, &n)
+	a.check(err)
+	return n << 10
 }
 
 // Patience is how long to wait for what happens at once on an idle machine.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestRenamedFilesComeExactlyOnce(t *testing.T) {
@@ -130,6 +131,52 @@ func TestOutputIsDownWhenTheAgentEnds(t *testing.T) {
 			if r := taken().Of(n); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
 				t.Errorf("got %+v", r)
 			}
+		})
+	}
+}
+
+func TestThousandIdleFilesCostNearlyNothing(t *testing.T) {
+	const files = 1000
+	s := newStorm(t, "path DIR/*.log")
+	for i := range files {
+		if err := os.WriteFile(filepath.Join(s.dir, fmt.Sprintf("idle%d.log", i)), append(AppendLine(nil, i), '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Start()
+	s.Until("all files to be read", func() bool { return s.Tally.Distinct() == files })
+	const span = 3 * time.Second
+	begin, before := time.Now(), s.CPU()
+	s.Until("some time to pass", func() bool { return time.Since(begin) > span })
+	used := s.CPU() - before
+	t.Logf("%v of processor time in %v", used, span)
+	if used > span/20 {
+		t.Errorf("%v of processor time in %v", used, span)
+	}
+	s.Terminate()
+}
+
+// TestHugeLinesNeedLittleMemory has lines of a hundred megabytes left out, or cut, and with them all that
+// comes in between.
+func TestHugeLinesNeedLittleMemory(t *testing.T) {
+	for _, how := range []string{"skip_long_lines on", "truncate_long_lines on"} {
+		t.Run(how, func(t *testing.T) {
+			s := newStorm(t, "path DIR/a.log", how)
+			s.Write(100)
+			s.Finish()
+			for range 3 {
+				s.Huge(100 << 20)
+				s.Write(100)
+				s.Finish()
+			}
+			s.Start()
+			s.caughtUp()
+			used := s.Memory()
+			t.Logf("%d MB at most", used>>20)
+			if used > 100<<20 {
+				t.Errorf("%d MB of memory", used>>20)
+			}
+			s.Terminate()
 		})
 	}
 }

@@ -84,6 +84,17 @@ func (w *Writer) write(b []byte) {
 	w.Size += int64(n)
 }
 
+// Huge writes a line of n bytes without a number: an x and zeros that need no room on the disk.
+func (w *Writer) Huge(n int64) {
+	w.tb.Helper()
+	w.Finish()
+	st, err := w.file.Stat()
+	w.check(err)
+	w.write([]byte{'x'})
+	w.check(w.file.Truncate(st.Size() + n))
+	w.write([]byte{'\n'})
+}
+
 // Rename gives the file another name, Path.1, Path.2, …, and begins a new one. Sometimes the old one gets
 // some more lines first, as from a program that has not noticed yet.
 func (w *Writer) Rename() {

@@ -26,7 +26,7 @@ type store struct {
 func (in *input) openStore(ctx context.Context) (*store, error) {
 	db, err := taildb.Open(ctx, in.db, taildb.Options{Sync: string(in.dbSync), Journal: string(in.dbJournal), Exclusive: in.dbLocking})
 	if err != nil {
-		return nil, fmt.Errorf("db: %w; its folder must exist and be writable, and with db.locking no other program may use it", err)
+		return nil, fmt.Errorf("db: %w", err)
 	}
 	return &store{log: in.env.Log, byName: in.dbCompare, db: db, leaving: map[*file]bool{}}, nil
 }

@@ -81,9 +81,9 @@ func (c *config) fileOptions() []option.Option {
 		option.Switch("read_newly_discovered_files_from_head", &c.newFromHead).Default("true").
 			Help("Reads files that appear later from their beginning."),
 		option.Var("refresh_interval", "string", &c.refresh, above).Default("60").
-			Help("How often to look for new files everywhere. Where inotify works, new files are noticed at once."),
+			Help("How often to look for new files everywhere. With inotify new files are noticed at once, without it every watcher_interval."),
 		option.Var("watcher_interval", "time", &c.watch, above).Default("2s").
-			Help("How often to look whether files were rotated or truncated."),
+			Help("How often to look whether files were rotated or truncated, and without inotify for new ones."),
 		option.Var("progress_check_interval", "time", &c.progress, option.AtLeast(option.ParseDuration, 0)).Default("2s").
 			Help("How often to look for growth that inotify did not report."),
 		option.Int("progress_check_interval_nsec", &c.progressNsec).Default("0").

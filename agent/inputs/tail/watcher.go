@@ -28,7 +28,8 @@ type watcher struct {
 	dangling map[string]time.Time // paths that came and lead nowhere yet, and since when
 	moving   map[uint32]string    // paths that were renamed to something else, by cookie
 	refused  map[string]bool      // paths that were complained about
-	polls    bool                 // inotify is out of watches, as the log knows
+	polls    bool                 // inotify does not see everything, as the log knows
+	scanned  time.Time            // when it was looked everywhere
 }
 
 // start opens the files that are there.
@@ -36,7 +37,7 @@ func (w *watcher) start() {
 	if w.inotify {
 		n, err := newNotify()
 		if err != nil {
-			w.env.Log.Warn(fmt.Sprintf("%v; looking at the files %d times a second instead", err, time.Second/pollInterval))
+			w.noteWatch(err)
 		}
 		w.notify = n
 	}
@@ -89,7 +90,7 @@ func (w *watcher) run(ctx context.Context) {
 
 // interval is how often files are looked at.
 func (w *watcher) interval() time.Duration {
-	if w.notify == nil || w.polls {
+	if w.blind() {
 		return pollInterval
 	}
 	if p := w.progress + time.Duration(w.progressNsec); p > 0 {
@@ -174,20 +175,24 @@ func (w *watcher) arrived(c change) {
 func (w *watcher) appeared(path string) {
 	for _, g := range w.globs {
 		if g.matches(path) {
-			if !w.consider(path) {
-				w.dangling[path] = time.Now()
-			}
+			w.attempt(path)
 			return
 		}
 	}
 }
 
+// attempt follows the file at path, or tries it again for some time.
+func (w *watcher) attempt(path string) {
+	if !w.consider(path) {
+		w.dangling[path] = time.Now()
+	}
+}
+
 // scan looks for files everywhere.
 func (w *watcher) scan() {
-	w.rescan = false
-	clear(w.refused)
+	w.rescan, w.scanned = false, time.Now()
 	for _, g := range w.globs {
-		g.each(w.watchDir, func(path string) { w.consider(path) })
+		g.each(w.watchDir, w.attempt)
 	}
 }
 
@@ -201,15 +206,24 @@ func (w *watcher) noteWatch(err error) {
 		return
 	}
 	cure := ""
-	if errors.Is(err, unix.ENOSPC) {
-		cure = "; raise the sysctl fs.inotify.max_user_watches to have them all watched"
+	switch {
+	case errors.Is(err, unix.ENOSPC):
+		cure = "; raise the sysctl fs.inotify.max_user_watches to be told instead"
+	case errors.Is(err, unix.EMFILE):
+		cure = "; raise the sysctl fs.inotify.max_user_instances, or the limit of open files, to be told instead"
 	}
-	w.env.Log.Warn(fmt.Sprintf("%v: looking at the files %d times a second as well%s", err, time.Second/pollInterval, cure))
+	w.env.Log.Warn(fmt.Sprintf("%v: looking at the files %d times a second, and for new ones every %v%s", err, time.Second/pollInterval, w.watch, cure))
 	w.polls = true
 }
 
+// blind reports whether something may happen that inotify does not report.
+func (w *watcher) blind() bool { return w.notify == nil || w.polls }
+
 // lookAtAll looks at every file and at the paths that led nowhere.
 func (w *watcher) lookAtAll() {
+	if w.blind() && time.Since(w.scanned) >= w.watch {
+		w.rescan = true
+	}
 	for _, f := range w.all() {
 		w.check(f)
 	}
@@ -274,8 +288,8 @@ func (w *watcher) tooOld(st *unix.Stat_t) bool {
 	return w.ignoreOlder > 0 && time.Since(modified(st)) > w.ignoreOlder
 }
 
-// consider follows the file at path unless it is followed already or not wanted. It reports false when
-// nothing is there yet.
+// consider follows the file at path unless it is followed already or not wanted. It reports false when it
+// may be worth while to try again.
 func (w *watcher) consider(path string) bool {
 	for _, re := range w.excluded {
 		if re.MatchString(path) {
@@ -289,11 +303,15 @@ func (w *watcher) consider(path string) bool {
 	if !whole(&st) || w.known(identify(&st), path) || w.tooOld(&st) {
 		return true
 	}
-	if err := w.follow(path, path); err != nil && !w.refused[path] {
+	err := w.follow(path, path)
+	if err != nil && !w.refused[path] {
 		w.refused[path] = true
-		w.env.Log.Error(fmt.Sprintf("%v; the file is tried again every %v", err, w.refresh))
+		w.env.Log.Error(fmt.Sprintf("%v; the file is not read, and tried again when it changes and every %v", err, w.refresh))
 	}
-	return true
+	if err == nil {
+		delete(w.refused, path)
+	}
+	return err == nil || errors.Is(err, errNoTag)
 }
 
 func (w *watcher) follows(id identity) bool {

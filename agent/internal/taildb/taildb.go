@@ -21,14 +21,16 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Options are SQLite's modes, by SQLite's names.
 type Options struct {
-	Sync      string // off, normal, full or extra
-	Journal   string // DELETE, TRUNCATE, PERSIST, MEMORY, WAL or OFF
-	Exclusive bool   // no other program may use the database meanwhile
+	Sync      string        // off, normal, full or extra
+	Journal   string        // DELETE, TRUNCATE, PERSIST, MEMORY, WAL or OFF
+	Exclusive bool          // no other program may use the database meanwhile
+	Wait      time.Duration // for another program that writes; 0 for 5 seconds
 }
 
 // Row is what is known of a file.
@@ -44,9 +46,6 @@ type Row struct {
 
 // DB is an open database. Its methods may be called at the same time.
 type DB struct{ sql *sql.DB }
-
-// busy is how long to wait for another program that writes.
-const busy = 5 * time.Second
 
 const create = `CREATE TABLE IF NOT EXISTS in_tail_files (
 	id INTEGER PRIMARY KEY, name TEXT NOT NULL, offset INTEGER, inode INTEGER, created INTEGER,
@@ -64,18 +63,48 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	db := &DB{conn}
 	if err := db.prepare(ctx, o); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+		return nil, fmt.Errorf("open database %s: %w%s", path, err, cure(err))
 	}
 	return db, nil
 }
 
+// cure says what to do about err.
+func cure(err error) string {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() & 0xff { // the rest says more about the place
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "; another program uses it: end that, or give each its own file"
+	case sqlite3.SQLITE_NOTADB:
+		return "; name another file, or move this one away"
+	case sqlite3.SQLITE_CORRUPT:
+		return "; " + errDamaged.Error()
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return "; its folder must exist, and both must be writable"
+	case sqlite3.SQLITE_FULL:
+		return "; make room on its disk"
+	}
+	return ""
+}
+
+var (
+	errDamaged = errors.New("it is damaged: restore it, or move it away to begin without offsets")
+	errForeign = errors.New("its table in_tail_files is not one of Fluent Bit's; name another file")
+)
+
 func (db *DB) prepare(ctx context.Context, o Options) error {
+	wait := o.Wait
+	if wait == 0 {
+		wait = 5 * time.Second
+	}
 	locking := "NORMAL"
 	if o.Exclusive {
 		locking = "EXCLUSIVE"
 	}
 	for _, q := range []string{
-		fmt.Sprintf("PRAGMA busy_timeout=%d", busy.Milliseconds()),
+		fmt.Sprintf("PRAGMA busy_timeout=%d", wait.Milliseconds()),
 		"PRAGMA locking_mode=" + locking,
 		"PRAGMA journal_mode=" + o.Journal,
 		"PRAGMA synchronous=" + o.Sync,
@@ -91,7 +120,18 @@ func (db *DB) prepare(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	return nil
+	var health string
+	if err := db.sql.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&health); err != nil {
+		return err
+	}
+	if health != "ok" {
+		return fmt.Errorf("%w (%s)", errDamaged, health)
+	}
+	rows, err := db.sql.QueryContext(ctx, "SELECT "+columns+", created FROM in_tail_files LIMIT 0")
+	if err != nil {
+		return fmt.Errorf("%w (%w)", errForeign, err)
+	}
+	return rows.Close()
 }
 
 // Close closes the database.

@@ -3,8 +3,11 @@ package taildb
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // want holds XXH3_64bits of the first 1 to 32 bytes of 1, 8, 15, …, as the xxHash library computes it.
@@ -112,9 +115,65 @@ func TestOlderTablesAreTakenOver(t *testing.T) {
 	}
 }
 
-func TestUnusablePathIsAnError(t *testing.T) {
-	if db, err := Open(context.Background(), t.TempDir()+"/none/x.db", modes); err == nil {
-		db.Close()
-		t.Error("opened")
+func TestUnusableDatabasesAreErrorsThatSayWhatToDo(t *testing.T) {
+	check := func(path, want string) {
+		t.Helper()
+		o := modes
+		o.Wait = time.Millisecond
+		db, err := Open(context.Background(), path, o)
+		if err == nil {
+			db.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("got %v, want …%s", err, want)
+		}
 	}
+	dir := t.TempDir()
+	write := func(name string, b []byte) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	check(dir+"/none/x.db", "folder must exist")
+	check(dir, "folder must exist")
+	check(write("text.db", []byte(strings.Repeat("some text, and no database\n", 100))), "name another file")
+
+	good := filepath.Join(dir, "good.db")
+	db := open(t, good)
+	for i := range 1000 {
+		if err := db.Insert(t.Context(), &Row{Name: strings.Repeat("/a", 50), Inode: uint64(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bytes, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(write("short.db", bytes[:len(bytes)/2]), "it is damaged")
+	for i := len(bytes) / 2; i < len(bytes); i++ { // rows, and not the schema
+		bytes[i] = 0x77
+	}
+	check(write("damaged.db", bytes), "it is damaged")
+
+	other := filepath.Join(dir, "other.db")
+	sq, err := sql.Open("sqlite", other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sq.Close()
+	sq.SetMaxOpenConns(1)
+	if _, err := sq.Exec("CREATE TABLE in_tail_files (id INTEGER PRIMARY KEY, path TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	check(other, "not one of Fluent Bit's")
+	if _, err := sq.Exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	check(other, "another program uses it")
 }
