@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// A numbered line is '#', nine digits, a blank, a filler that depends on the number, and ';'. The filler has
-// neither '#' nor anything that JSON escapes, so a line can be found again in whatever an output makes of
-// it, also behind the torn end of what a killed agent wrote.
+// A numbered line is '#', nine digits, a blank, a filler that depends on the number, the digits again, and
+// ';'. The filler has neither '#' nor anything that JSON escapes, so a line can be found again in whatever an
+// output makes of it, also behind the torn end of what a killed agent wrote. No two lines end alike.
 const (
 	mark       = '#'
 	digits     = 9
@@ -28,7 +28,7 @@ func AppendLine(dst []byte, n int) []byte {
 	for ; size > len(filler); size -= len(filler) {
 		dst = append(dst, filler...)
 	}
-	return append(append(dst, filler[:size]...), ';')
+	return fmt.Appendf(append(dst, filler[:size]...), " %09d;", n)
 }
 
 // LineSize is the length of line n with its line feed.

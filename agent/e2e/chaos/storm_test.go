@@ -96,7 +96,10 @@ func newStorm(t *testing.T, settings ...string) *storm {
 	s.rnd = rnd
 	conf := service + toStdout + "[INPUT]\n    name tail\n    read_from_head on\n    db DIR/tail.db\n"
 	for _, set := range settings {
-		conf += "    " + set + "\n"
+		if set[0] != '[' {
+			set = "    " + set
+		}
+		conf += set + "\n"
 	}
 	s.Writer = NewWriter(t, s.rnd, filepath.Join(s.dir, "a.log"))
 	s.Agent = NewAgent(t, agentBinary(t))
@@ -178,11 +181,11 @@ func (s *storm) result(duplicates bool) Result {
 	return r
 }
 
-// play writes total lines in bursts, some 80 of them or 400, and after each lets the dice choose a move.
+// play writes total lines in bursts, some 50 of them or 400, and after each lets the dice choose a move.
 func (s *storm) play(total int, moves ...func()) {
 	s.t.Helper()
 	for s.Next < total {
-		s.Write(min(total-s.Next, 1+s.rnd.IntN(1+total/lines(40, 200))))
+		s.Write(min(total-s.Next, 1+s.rnd.IntN(1+total/lines(25, 200))))
 		moves[s.rnd.IntN(len(moves))]()
 	}
 }

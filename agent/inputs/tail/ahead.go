@@ -22,6 +22,9 @@ type block struct {
 	parsed   chan struct{} // holds one when batch and r are there
 }
 
+// before is what was read up to the end of what was used.
+func (b *block) before() []byte { return b.buf[:len(b.buf)-cap(b.piece.text)+b.r.used] }
+
 // convoy reads a file that has much to give: one goroutine reads blocks of whole lines, others make records
 // of them at the same time, and one emits these in the file's order.
 type convoy struct {
@@ -66,7 +69,8 @@ func (in *input) readAhead(ctx context.Context, to plugin.Emitter, f *file, most
 	close(c.emit)
 	work.Wait()
 	if b := c.stopped; b != nil {
-		f.offset, f.mark = b.end.at, b.end.mark
+		f.offset = b.end.at
+		f.passed(b.before())
 		in.tooLong(f, b.r)
 	}
 	return n, c.err
@@ -76,9 +80,9 @@ func (in *input) readAhead(ctx context.Context, to plugin.Emitter, f *file, most
 // none to be had in this way.
 func (c *convoy) fill(b *block) bool {
 	f := c.file
-	back := f.mark.n
+	back := len(f.before)
 	got, err := f.readAt(b.buf, f.offset-int64(back))
-	if err != nil || got < back || !f.mark.is(b.buf[:back]) || f.sizes.shrunk.Load() {
+	if err != nil || got < back || !bytes.Equal(b.buf[:back], f.before) || f.sizes.shrunk.Load() {
 		return false
 	}
 	text := b.buf[back:got]
@@ -118,9 +122,8 @@ func (c *convoy) emitAll(ctx context.Context, to plugin.Emitter) {
 func (c *convoy) emitBlock(ctx context.Context, to plugin.Emitter, b *block) {
 	if b.r.tooLong {
 		c.stopped = b
-		back := len(b.buf) - cap(b.piece.text)
 		b.end.at = b.piece.at + int64(b.r.used)
-		b.end.mark.set(b.buf[:back+b.r.used])
+		b.end.mark.set(b.before())
 	}
 	c.err = c.input.emit(ctx, to, c.file, b.batch, b.end)
 	if c.err != nil || b.r.tooLong {

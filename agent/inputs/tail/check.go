@@ -16,7 +16,7 @@ const largest = 1 << 30
 
 // New checks the settings.
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
-	in := &input{config: *c, env: env}
+	in := &input{config: *c, env: env, counters: newCounters(env.Metrics)}
 	err := errors.Join(in.checkPaths(), in.checkSizes(), in.checkParser(), in.checkJoin(), in.checkMissing())
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -17,7 +16,11 @@ type identity struct{ dev, ino uint64 }
 
 func identify(st *unix.Stat_t) identity { return identity{st.Dev, st.Ino} }
 
-// markSize is how many bytes before the offset are kept, to notice that a file was written anew.
+// backSize is how many bytes before the offset are read again with what follows, to notice that the file was
+// written anew. Lines that end alike are common; that all of these are alike is not.
+const backSize = 1024
+
+// markSize is how many of them the database remembers.
 const markSize = taildb.MarkSize
 
 // mark is the end of what was read of a file.
@@ -35,8 +38,6 @@ func (m *mark) extend(more []byte) {
 	m.set(append(append(make([]byte, 0, m.n+len(more)), m.bytes[:m.n]...), more...))
 }
 
-func (m *mark) is(b []byte) bool { return bytes.Equal(m.bytes[:m.n], b) }
-
 // file is an open file.
 type file struct {
 	id   identity
@@ -50,6 +51,7 @@ type file struct {
 	offset   int64
 	advised  int64 // the kernel was told that it may forget what is before
 	mark     mark
+	before   []byte // the backSize bytes before the offset, or all
 	skipping bool
 	warned   bool
 	failing  bool          // the last read failed
@@ -92,8 +94,8 @@ func openFile(path string) (f *file, st unix.Stat_t, err error) {
 
 // seek has the file read from offset on.
 func (f *file) seek(offset int64) error {
-	var b [markSize]byte
-	n := min(offset, markSize)
+	var b [backSize]byte
+	n := min(offset, backSize)
 	got, err := f.readAt(b[:n], offset-n)
 	if err != nil {
 		return err
@@ -101,11 +103,17 @@ func (f *file) seek(offset int64) error {
 	if int64(got) < n {
 		return errShort
 	}
-	f.mark.set(b[:n])
+	f.passed(b[:n])
 	f.offset, f.advised, f.skipping, f.partial, f.hole = offset, offset, false, 0, offset == 0
 	f.seen.Store(offset)
 	f.ledger.start(f.point())
 	return nil
+}
+
+// passed notes the bytes before the offset, the last of which are the end of read.
+func (f *file) passed(read []byte) {
+	f.mark.set(read)
+	f.before = append(f.before[:0], read[max(0, len(read)-backSize):]...)
 }
 
 // point is how far the file was read and nothing of it waits.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	stdregexp "regexp"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -19,9 +18,10 @@ type input struct {
 	excluded []*stdregexp.Regexp
 	tags     tagger
 	lines    lines
-	buf      []byte // the reader's
-	workers  []lines
-	blocks   []*block // of what is read ahead
+	counters
+	buf     []byte // the reader's
+	workers []lines
+	blocks  []*block // of what is read ahead
 
 	watcher watcher
 	store   *store     // nil without a database
@@ -34,8 +34,6 @@ type input struct {
 	wake  chan struct{} // of the reader; holds one
 
 	moved chan struct{} // an offset was settled; holds one
-
-	lost [reasons]atomic.Uint64 // bytes
 }
 
 // Start looks for the files that are there, and opens them.

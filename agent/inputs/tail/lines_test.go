@@ -275,7 +275,7 @@ func BenchmarkFileToBatches(b *testing.B) {
 			if err := os.WriteFile(path, bytes.Repeat([]byte(sample), 32<<20/len(sample)), 0o666); err != nil {
 				b.Fatal(err)
 			}
-			in := &input{config: config{key: "log", maxSize: 32768, staticBatch: 1 << 40, eventBatch: 1 << 40}}
+			in := &input{counters: newCounters(nil), config: config{key: "log", maxSize: 32768, staticBatch: 1 << 40, eventBatch: 1 << 40}}
 			in.lines = lines{config: &in.config, parser: parser}
 			in.buf = make([]byte, readSize)
 			f, st, err := openFile(path)

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -97,14 +98,14 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 
 // readOnce reads and emits once. n is how far the offset went, more whether there may be more to read.
 func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n int, more bool, err error) {
-	back := f.mark.n
+	back := len(f.before)
 	got, err := f.readAt(in.buf, f.offset-int64(back))
 	if err != nil {
 		in.unreadable(f, err)
 		return 0, false, nil
 	}
 	f.failing = false
-	if got < back || !f.mark.is(in.buf[:back]) || f.sizes.shrunk.Load() {
+	if got < back || !bytes.Equal(in.buf[:back], f.before) || f.sizes.shrunk.Load() {
 		if err := in.giveOut(ctx, to, f, time.Time{}); err != nil {
 			return 0, false, err
 		}
@@ -136,7 +137,7 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 // advance moves the offset to the end of read, whose last n bytes are new.
 func (in *input) advance(f *file, read []byte, n int) {
 	f.offset += int64(n)
-	f.mark.set(read)
+	f.passed(read)
 	if !in.cacheAdvise || f.offset-f.advised < adviseSize {
 		return
 	}
@@ -165,13 +166,21 @@ func (in *input) grow(stuck bool) {
 	case len(in.buf) < readSize:
 		in.buf = make([]byte, readSize)
 	case stuck:
-		in.buf = make([]byte, min(2*len(in.buf), int(in.maxSize)+markSize+1))
+		in.buf = make([]byte, min(2*len(in.buf), int(in.maxSize)+backSize+1))
 	}
 }
 
 // tooLong reports lines that were too long, once per file.
 func (in *input) tooLong(f *file, r result) {
+	if r.skipped == 0 && r.lost == 0 && !r.tooLong {
+		return // fast path
+	}
 	in.lost[tooLong].Add(uint64(r.lost))
+	if in.truncateLong {
+		in.cut.Add(uint64(r.skipped))
+	} else {
+		in.skipped.Add(uint64(r.skipped))
+	}
 	switch {
 	case r.tooLong:
 		in.giveUp(f, fmt.Sprintf("%s has a line of more than buffer_max_size, %d bytes, at byte %d and is not read any further; raise buffer_max_size, or set truncate_long_lines or skip_long_lines", f.path, in.maxSize, f.offset))
@@ -252,6 +261,7 @@ func (in *input) letGo(f *file, aged bool) {
 	if aged {
 		in.aged[f.id] = f.offset
 	}
+	in.closed.Inc()
 	delete(in.files, f.id)
 	in.release(f)
 	if in.store != nil {

@@ -78,6 +78,12 @@ func (p *place) size(n int) {
 	})
 }
 
+// turnOnce gives f one turn while the input does not run.
+func (in *input) turnOnce(p *place, f *file) error {
+	in.buf = make([]byte, firstRead)
+	return in.turn(p.t.Context(), p.sink, f)
+}
+
 func (p *place) truncate(name string, size int64) {
 	p.t.Helper()
 	if err := os.Truncate(p.path(name), size); err != nil {
@@ -109,7 +115,7 @@ func TestWhatVanishesUnreadIsCounted(t *testing.T) {
 	close(gate)
 	lost := int64(len(first)+len(second)) - read
 	p.until("the last line", func() bool { return slices.Contains(p.sink.list(), `in {"log":"last"}`) })
-	if got := p.in.lost[truncated].Load(); got != uint64(lost) || len(p.sink.list()) != int(read/100)+1 {
+	if got := p.in.lost[truncated].Value(); got != uint64(lost) || len(p.sink.list()) != int(read/100)+1 {
 		t.Errorf("%d bytes are counted as lost, not %d, with %d lines", got, lost, len(p.sink.list()))
 	}
 	if want := fmt.Sprintf("a.log was truncated before its last %d bytes were read", lost); !strings.Contains(p.kit.Log(), want) {
@@ -118,7 +124,7 @@ func TestWhatVanishesUnreadIsCounted(t *testing.T) {
 	p.truncate("a.log", 0)
 	p.append("a.log", "more\n")
 	p.until("one more line", func() bool { return slices.Contains(p.sink.list(), `in {"log":"more"}`) })
-	if got := p.in.lost[truncated].Load(); got != uint64(lost) {
+	if got := p.in.lost[truncated].Value(); got != uint64(lost) {
 		t.Errorf("%d bytes are counted as lost although the file was read to its end", got-uint64(lost))
 	}
 }
@@ -141,6 +147,28 @@ func TestTruncationIsNoticedWhenTheSameLinesComeAgain(t *testing.T) {
 	p.append("a.log", text+"wait\n"+text)
 	close(gate)
 	p.until("all lines", func() bool { return len(p.sink.list()) == 302 })
+}
+
+func TestTruncationIsNoticedAlthoughLinesEndAlike(t *testing.T) {
+	p := newPlace(t)
+	text := func(from, n int) (s string) {
+		for i := range n {
+			s += fmt.Sprintf("%04d %s\n", from+i, strings.Repeat("the same end ", 10))
+		}
+		return s
+	}
+	p.write("a.log", text(0, 100))
+	run := p.start("path", "DIR/a.log", "read_from_head", "on", "inotify_watcher", "off")
+	in := p.in
+	for f := range in.files { // the reader alone, so that nobody sees the file while it is short
+		if err := in.turnOnce(p, in.files[f]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.truncate("a.log", 0)
+	p.append("a.log", text(100, 150))
+	run()
+	p.until("all lines", func() bool { return len(p.sink.list()) == 250 })
 }
 
 func TestFileThatIsRenamedBeforeItCouldBeOpenedIsRead(t *testing.T) {
@@ -194,7 +222,7 @@ func TestFileThatWasGivenUpIsReadAgainOnceItIsTruncated(t *testing.T) {
 	p.until("the complaint", func() bool { return strings.Contains(p.kit.Log(), "is not read any further") })
 	p.write("a.log", "three\n")
 	p.want(`in {"log":"one"}`, `in {"log":"three"}`)
-	if got := p.in.lost[truncated].Load(); got != 55 {
+	if got := p.in.lost[truncated].Value(); got != 55 {
 		t.Errorf("%d bytes are counted as lost, not 55", got)
 	}
 	p.append("a.log", strings.Repeat("y", 50))
@@ -203,7 +231,10 @@ func TestFileThatWasGivenUpIsReadAgainOnceItIsTruncated(t *testing.T) {
 	p.until("the file to be closed", func() bool { return len(p.in.watcher.all()) == 0 })
 	p.write("a.log", "four\n")
 	p.want(`in {"log":"one"}`, `in {"log":"three"}`, `in {"log":"four"}`)
-	if got := p.in.lost[tooLong].Load(); got != 50 {
+	if c := &p.in.counters; c.opened.Value() != 2 || c.closed.Value() != 1 || c.rotated.Value() != 1 {
+		t.Errorf("files: %d opened, %d closed, %d rotated", c.opened.Value(), c.closed.Value(), c.rotated.Value())
+	}
+	if got := p.in.lost[tooLong].Value(); got != 50 {
 		t.Errorf("%d bytes are counted as too long, not 50", got)
 	}
 }

@@ -70,17 +70,6 @@ func (f *file) vanished() (n int64) {
 	return n
 }
 
-// reason is why bytes were lost.
-type reason uint8
-
-const (
-	truncated reason = iota // they vanished before they were read
-	tooLong                 // of lines that were left out or cut
-	reasons
-)
-
-func (r reason) String() string { return [...]string{"truncated", "too_long"}[r] }
-
 // restart begins a file anew that was truncated or written over.
 func (in *input) restart(f *file) {
 	lost, offset := f.vanished(), f.offset

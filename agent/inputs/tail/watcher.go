@@ -276,6 +276,7 @@ func (w *watcher) rotate(f *file) {
 	w.mu.Lock()
 	f.rotated = true
 	w.mu.Unlock()
+	w.rotated.Inc()
 	w.env.Log.Debug(fmt.Sprintf("%s was renamed or deleted: reading what is left of it", f.path))
 	if w.store != nil {
 		w.store.rotated(f)
@@ -365,6 +366,7 @@ func (w *watcher) follow(path, where string) error {
 	w.mu.Lock()
 	w.files[f.id] = f
 	w.mu.Unlock()
+	w.opened.Inc()
 	w.env.Log.Debug(fmt.Sprintf("following %s from byte %d", path, f.offset))
 	w.enqueue(f)
 	return nil
