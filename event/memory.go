@@ -96,3 +96,6 @@ func (c *Chunk) Release() {
 	}
 	c.data, c.index, c.n, c.mem = nil, nil, 0, nil
 }
+
+// Memory returns how much memory the chunk takes, roughly.
+func (c *Chunk) Memory() int64 { return int64(cap(c.data) + 8*cap(c.index)) }

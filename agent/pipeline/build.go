@@ -12,7 +12,6 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
-	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -33,7 +32,7 @@ type builder struct {
 // faults are returned at once, joined.
 func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error) {
 	p := &Pipeline{
-		books: &books{stop: make(chan int, 1), meter: metric.NewRegistry("fluentbit", "")}, set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
+		books: newBooks(set), set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
 	b := &builder{p: p, set: set, specs: specs, tree: tree, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
@@ -127,8 +126,12 @@ func (b *builder) input(s config.Section) {
 	if in.tag == "" {
 		in.tag = in.name
 	}
-	if in.settings.storage != "memory" {
-		b.warn(s.Pos, "records of this input are lost when the agent dies; unset it to silence this", "storage.type '%s' is not in this build yet: records wait in memory", in.settings.storage)
+	if in.storage, err = b.storageOf(s, in.settings.storage); err != nil {
+		b.fail(err)
+		return
+	}
+	if in.storage == filesystem {
+		b.p.emitter.storage = filesystem // what filters emit later is as safe as what they got
 	}
 	if in.settings.rateGate {
 		b.warn(s.Pos, "unset it", "rate_gate is not in this build yet: the input is not slowed down")
@@ -136,6 +139,26 @@ func (b *builder) input(s config.Section) {
 	in.processors = b.processors(in.settings.processors, in.instance)
 	in.log.Info("initializing")
 	b.p.inputs = append(b.p.inputs, in)
+}
+
+// storageOf is where the records of an input wait: as it says itself, or the service when that is asked.
+func (b *builder) storageOf(s config.Section, own string) (storageType, error) {
+	pos := s.Pos
+	if p, ok := option.Lookup(s.Props, "storage.type"); ok {
+		pos = p.Pos
+	} else if inherited := b.set.Storage.Type; inherited != "" {
+		own = inherited
+	}
+	switch own {
+	case "filesystem":
+		if b.set.Storage.Path == "" {
+			return 0, &option.Error{Pos: pos, Msg: "storage.type filesystem needs a folder for the chunks", Cure: "set storage.path in the service section"}
+		}
+		return filesystem, nil
+	case "memrb":
+		return memrb, nil
+	}
+	return memoryOnly, nil
 }
 
 func (b *builder) filter(s config.Section) {

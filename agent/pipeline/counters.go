@@ -12,11 +12,14 @@ const (
 	StorageFull
 	Rejected
 	Shutdown
+	Damaged
+	Poisoned
+	RingFull
 	reasons
 )
 
 func (r Reason) String() string {
-	return [...]string{"no_route", "retry_limit", "storage_full", "rejected", "shutdown"}[r]
+	return [...]string{"no_route", "retry_limit", "storage_full", "rejected", "shutdown", "damaged", "poisoned", "ring_full"}[r]
 }
 
 // InputCounters count what an input brought.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/storage"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -33,6 +36,7 @@ type output struct {
 	wake     chan struct{}             // one token per change that a worker should look at
 	hurried  bool                      // the pipeline stops: no long waits any more
 	failures int                       // in a row, over all chunks
+	bursts   [reasons]burst
 }
 
 // delivery is one chunk on its way to one output.
@@ -40,6 +44,7 @@ type delivery struct {
 	*stored
 	attempts  int
 	processed *event.Chunk // after output processors; kept over retries
+	over      atomic.Bool  // it was finished or kept
 }
 
 // accept queues a chunk.
@@ -62,38 +67,47 @@ func (o *output) signal() {
 	}
 }
 
-// relieve gives up the oldest waiting chunks while the queue is over its limit. What no output has taken
-// yet is charged to its input and makes that one wait instead, so only chunks that others delivered count
-// against the agent's budget here.
+// relieve gives up the oldest waiting chunks while the queue is over its limit.
 func (o *output) relieve() {
-	for {
-		queued := int64(o.counters.Queued.Load())
-		own, all := o.settings.totalLimit, o.pipe().set.MemoryBudget
-		if (own <= 0 || queued <= own) && (all <= 0 || queued <= all) {
-			return
-		}
+	for o.overlimit() && !o.settings.block {
 		d := o.oldest()
 		if d == nil {
 			return
 		}
-		o.giveUp(d, StorageFull)
+		o.giveUp(d, StorageFull, nil)
 	}
 }
 
+// overlimit reports whether more waits than storage.total_limit_size allows.
+func (o *output) overlimit() bool {
+	limit := o.settings.totalLimit
+	return limit > 0 && int64(o.counters.Queued.Load()) > limit
+}
+
+// blocks reports whether inputs must wait for this output.
+func (o *output) blocks() bool { return o.settings.block && o.overlimit() }
+
 // oldest takes the oldest chunk that no worker holds out of the queue.
-func (o *output) oldest() *delivery {
+func (o *output) oldest() *delivery { return o.remove(func(*delivery) bool { return true }) }
+
+// remove takes the oldest chunk that fits out of the queue.
+func (o *output) remove(fits func(*delivery) bool) *delivery {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var first *delivery
 	for d := range o.waiting {
-		if first == nil || d.chunk.ID < first.chunk.ID {
+		if (first == nil || d.id < first.id) && fits(d) {
 			first = d
 		}
 	}
-	if len(o.ready) > 0 && (first == nil || o.ready[0].chunk.ID < first.chunk.ID) {
-		first = o.ready[0]
-		o.ready = o.ready[1:]
-		return first
+	for i, d := range o.ready {
+		if first != nil && first.id < d.id {
+			break
+		}
+		if fits(d) {
+			o.ready = slices.Delete(o.ready, i, i+1)
+			return d
+		}
 	}
 	if first != nil {
 		o.waiting[first].Stop()
@@ -152,15 +166,12 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 		o.delivered(d, 0)
 	case rejection != nil:
 		o.counters.Errors.Add(1)
-		n := min(len(rejection.Records), d.chunk.Len())
-		o.log.Error(fmt.Sprintf("%d of %d records of chunk %d with tag '%s' were rejected for good: %v", n, d.chunk.Len(), d.chunk.ID, d.chunk.Tag, rejection.Err))
-		o.counters.DroppedRecords.Add(uint64(n))
-		o.pipe().lost[Rejected].Add(uint64(n))
-		o.delivered(d, n)
+		o.reject(d, rejection)
+	case storage.Damaged(err):
+		o.giveUp(d, Damaged, err)
 	case plugin.Dropped(err):
 		o.counters.Errors.Add(1)
-		o.log.Error(fmt.Sprintf("chunk %d with tag '%s' (%d records) was rejected for good: %v", d.chunk.ID, d.chunk.Tag, d.chunk.Len(), err))
-		o.giveUp(d, Rejected)
+		o.giveUp(d, Rejected, err)
 	case ctx.Err() != nil: // cut short: whoever ends the output sees to what is left
 		o.mu.Lock()
 		o.ready = append(o.ready, d)
@@ -172,14 +183,19 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 
 // delivered ends a delivery that took all records but some.
 func (o *output) delivered(d *delivery, but int) {
-	o.counters.Records.Add(uint64(d.chunk.Len() - but))
+	o.counters.Records.Add(d.count() - uint64(but))
 	o.counters.Bytes.Add(uint64(d.size))
 	o.noteDelivery(d)
 	o.settle(d, event.Delivered)
 }
 
-func (o *output) flush(ctx context.Context, d *delivery) error {
-	chunk := d.chunk
+func (o *output) flush(ctx context.Context, d *delivery) (err error) {
+	m := o.pipe().memory
+	chunk, err := m.take(d.stored)
+	if err != nil {
+		return err
+	}
+	defer func() { m.done(d.stored, err != nil) }()
 	if len(o.processors) > 0 {
 		if d.processed == nil {
 			d.processed = o.process(ctx, chunk)
@@ -205,24 +221,27 @@ func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 
 // retry queues d again, later, or gives it up when its limit is reached.
 func (o *output) retry(d *delivery, err error, again bool) {
-	limit := o.settings.retries
-	if plugin.Poisoned(err) {
-		limit = unlimited // the fault is the plugin's: such a chunk is never thrown away
+	limit, poison := o.settings.retries, plugin.Poisoned(err)
+	if poison { // the fault is the plugin's: such a chunk is set aside, but never thrown away
+		if o.pipe().keepsRejected() {
+			o.counters.Errors.Add(1)
+			o.giveUp(d, Poisoned, err)
+			return
+		}
+		limit = unlimited
 	}
 	if limit != unlimited && d.attempts > int(limit) {
 		if limit > 0 {
 			o.counters.RetriesFailed.Add(1)
 		}
 		o.counters.Errors.Add(1)
-		o.log.Error(fmt.Sprintf("chunk %d with tag '%s' (%d records) cannot be retried: retry_limit of %d is reached; raise it or set no_limits. The last error: %v",
-			d.chunk.ID, d.chunk.Tag, d.chunk.Len(), limit, err))
-		o.giveUp(d, RetryLimit)
+		o.giveUp(d, RetryLimit, err)
 		return
 	}
 	o.counters.Retries.Add(1)
-	o.counters.RetriedRecords.Add(uint64(d.chunk.Len()))
+	o.counters.RetriedRecords.Add(d.count())
 	o.mu.Lock()
-	wait := o.pipe().backoff(d.attempts, plugin.Poisoned(err))
+	wait := o.pipe().backoff(d.attempts, poison)
 	if o.hurried {
 		wait = time.Second
 	}
@@ -233,8 +252,7 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	if again {
 		level = slog.LevelDebug // the first failure was said; a success will say how many there were
 	}
-	o.log.Log(context.Background(), level, fmt.Sprintf("failed to flush chunk %d with tag '%s' (%d records), retry in %d seconds: %v",
-		d.chunk.ID, d.chunk.Tag, d.chunk.Len(), int(wait.Seconds()), err))
+	o.log.Log(context.Background(), level, fmt.Sprintf("failed to flush %v, retry in %d seconds: %v", d.stored, int(wait.Seconds()), err))
 }
 
 // backoff is how long to wait after the n-th failure: Fluent Bit's exponential schedule with full jitter.
@@ -275,56 +293,34 @@ func (o *output) hurry() {
 	o.signal()
 }
 
-// abandon gives up all that no worker holds.
+// abandon keeps what was not delivered for another run, as far as that can be done. What a plugin that does
+// not return still has is kept as well.
 func (o *output) abandon() {
 	for d := o.oldest(); d != nil; d = o.oldest() {
-		o.giveUp(d, Shutdown)
+		o.keep(d)
+	}
+	o.mu.Lock()
+	stuck := slices.Collect(maps.Keys(o.flying))
+	o.mu.Unlock()
+	for _, d := range stuck {
+		o.keep(d)
 	}
 }
 
-func (o *output) giveUp(d *delivery, why Reason) {
-	o.counters.DroppedRecords.Add(uint64(d.chunk.Len()))
-	o.pipe().lost[why].Add(uint64(d.chunk.Len()))
-	o.pipe().noteDrop(d.in, o.shown(), d.chunk.Kind, d.chunk.Len(), int(d.size))
-	if why == StorageFull {
-		o.log.Warn(fmt.Sprintf("chunk %d with tag '%s' (%d records) evicted from output queue: %d bytes wait; raise storage.total_limit_size or storage.memory_budget",
-			d.chunk.ID, d.chunk.Tag, d.chunk.Len(), o.counters.Queued.Load()))
+func (o *output) keep(d *delivery) {
+	if !d.over.Swap(true) {
+		o.counters.Queued.Add(-uint64(d.size))
+		d.stored.keep(o.pipe(), o)
+		o.pending.Done()
 	}
-	if why == Shutdown {
-		d.undone.Store(true)
-	}
-	o.settle(d, event.GivenUp)
 }
 
 // settle ends this output's share in the chunk.
 func (o *output) settle(d *delivery, how event.Outcome) {
-	o.counters.Queued.Add(-uint64(d.size))
-	d.finish(how)
-	o.pending.Done()
-}
-
-// finish notes that one route is done with the chunk.
-func (s *stored) finish(how event.Outcome) {
-	for {
-		w := s.worst.Load()
-		if w >= int32(how) || s.worst.CompareAndSwap(w, int32(how)) {
-			break
-		}
-	}
-	last := s.left.Add(-1) == 0
-	if (how == event.Delivered || last) && !s.claimed.Swap(true) {
-		s.in.charge(-int(s.size))
-	}
-	if !last {
-		return
-	}
-	defer s.chunk.Release()
-	s.in.busy.chunks.Add(-1)
-	s.in.busy.bytes.Add(-s.size)
-	if s.undone.Load() {
-		return
-	}
-	for _, h := range s.holds {
-		h.Settle(event.Outcome(s.worst.Load()))
+	if !d.over.Swap(true) {
+		o.counters.Queued.Add(-uint64(d.size))
+		d.finish(o.pipe(), o.shown(), how)
+		o.pending.Done()
+		o.pipe().unblocked(o)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/condition"
+	"github.com/fluent/fluent-bit-go/agent/storage"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -32,6 +33,10 @@ type input struct {
 	rate       rate
 	busy       struct{ chunks, bytes atomic.Int64 } // that outputs have not settled
 
+	storage storageType
+	ring    ring
+	feeds   sync.Map // *output → true: where its records have gone
+
 	turn sync.RWMutex // held for reading while a batch is on its way to the chunks
 	mu   sync.Mutex
 	open map[openKey]*filling
@@ -47,9 +52,8 @@ type openKey struct {
 
 // filling is a chunk that still grows.
 type filling struct {
+	*stored
 	chunk  *event.Chunk
-	born   time.Time
-	holds  []event.Hold
 	routes []*output
 }
 
@@ -211,22 +215,50 @@ func (in *input) store(b *event.Batch, routes []*output) {
 	in.mu.Lock()
 	f := in.open[key]
 	if f == nil {
-		f = &filling{chunk: event.NewChunk(in.pipe().ids.Add(1), b.Tag, b.Kind, nil, 0), born: time.Now(), routes: routes}
+		f = in.begin(b, routes)
 		in.open[key] = f
 	}
-	f.chunk.Append(b)
-	if h := b.Own(); h.Watched() {
-		f.holds = append(f.holds, h)
-	}
-	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs
+	settled := in.put(f, b)
+	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs || f.partial.Load()
 	if full {
 		delete(in.open, key)
 	}
 	in.mu.Unlock()
+	if settled {
+		b.Settle(event.Delivered)
+	}
 	b.Release()
 	if full {
 		in.send(f)
 	}
+	in.wrap()
+}
+
+// begin makes a chunk for records like those of b.
+func (in *input) begin(b *event.Batch, routes []*output) *filling {
+	p := in.pipe()
+	f := &filling{stored: &stored{id: p.ids.Add(1), tag: b.Tag, kind: b.Kind, in: in, born: time.Now()}, routes: routes}
+	f.chunk = event.NewChunk(f.id, b.Tag, b.Kind, nil, 0)
+	if in.storage == filesystem && p.disk.store != nil {
+		f.file = p.disk.store.Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag})
+	}
+	return f
+}
+
+// put appends b. It reports whether b is durable with that.
+func (in *input) put(f *filling, b *event.Batch) bool {
+	f.chunk.Append(b)
+	f.size += int64(len(b.Bytes()))
+	in.pipe().open.Add(int64(len(b.Bytes())))
+	f.records.Add(int64(b.Len()))
+	h := b.Own()
+	if f.file == nil {
+		if h.Watched() {
+			f.hold(h)
+		}
+		return false
+	}
+	return in.pipe().disk.append(f.stored, b, h)
 }
 
 // flush sends off every chunk that holds something.
@@ -241,12 +273,9 @@ func (in *input) flush() {
 }
 
 func (in *input) send(f *filling) {
-	s := &stored{
-		chunk: f.chunk,
-		born:  f.born,
-		in:    in,
-		holds: f.holds,
-		size:  int64(len(f.chunk.Bytes())),
+	s := f.stored
+	if s.file != nil {
+		s.file.Lock()
 	}
 	s.left.Store(int32(len(f.routes)))
 	in.busy.chunks.Add(1)
@@ -254,22 +283,17 @@ func (in *input) send(f *filling) {
 	in.gate.mu.Lock()
 	in.gate.queued += s.size
 	in.gate.mu.Unlock()
+	in.pipe().open.Add(-s.size)
+	if in.storage == memrb {
+		in.ring.add(s, f.routes)
+	}
+	in.pipe().memory.admit(s, f.chunk)
 	for _, o := range f.routes {
+		if o.settings.block {
+			in.feeds.Store(o, true)
+		}
 		o.accept(s)
 	}
-}
-
-// stored is a chunk on its way, shared by its routes.
-type stored struct {
-	chunk   *event.Chunk
-	born    time.Time
-	in      *input
-	holds   []event.Hold
-	size    int64
-	left    atomic.Int32 // routes that are not done with it
-	worst   atomic.Int32 // of their outcomes
-	claimed atomic.Bool  // an output has taken it: it no longer counts against its input
-	undone  atomic.Bool  // the agent stopped before all routes were done: it is not settled
 }
 
 // readAhead is how much an input may bring before an output takes it, when its source keeps what is not
@@ -290,10 +314,11 @@ type gate struct {
 
 // wait blocks while the input is over its limit, or the agent over its budget.
 func (g *gate) wait(ctx context.Context, in *input) error {
+	var room <-chan struct{}
 	for {
 		g.mu.Lock()
 		why := in.overlimit(g.waiting)
-		ahead := in.rereads && g.queued >= readAhead
+		ahead := in.rereads && in.storage != filesystem && g.queued >= readAhead
 		if why == "" && !ahead {
 			if g.paused {
 				g.paused = false
@@ -310,12 +335,18 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 			g.change = make(chan struct{})
 		}
 		change := g.change
+		if room == nil { // look again, so that no change is missed
+			g.mu.Unlock()
+			room = in.pipe().room()
+			continue
+		}
 		g.stopped++
 		g.mu.Unlock()
 		var err error
 		select {
 		case <-change:
-		case <-in.pipe().room():
+		case <-room:
+			room = nil
 		case <-ctx.Done():
 			err = errPaused
 		}
@@ -328,14 +359,35 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 	}
 }
 
+// overlimit says why the input must wait, if it must.
 func (in *input) overlimit(waiting int64) string {
-	if limit := in.settings.memBufLimit; limit > 0 && waiting >= limit {
+	p := in.pipe()
+	if limit := in.settings.memBufLimit; limit > 0 && waiting >= limit && in.storage == memoryOnly {
 		return fmt.Sprintf("mem buf overlimit: %d bytes wait for an output, mem_buf_limit is %d", waiting, limit)
 	}
-	if all, limit := in.pipe().unclaimed.Load(), in.pipe().set.MemoryBudget/2; limit > 0 && all >= limit {
-		return fmt.Sprintf("memory budget: %d bytes of all inputs wait for an output, half of storage.memory_budget is %d", all, limit)
+	if in.storage == filesystem {
+		if why := p.disk.overlimit(in); why != "" {
+			return why
+		}
+	}
+	if o := in.blocker(); o != nil {
+		return fmt.Sprintf("storage overlimit: the queue of %s is over storage.total_limit_size of %d, and storage.full_action is block", o.shown(), o.settings.totalLimit)
+	}
+	if p.memory.overfull(p.open.Load()) {
+		return fmt.Sprintf("memory budget: storage.memory_budget of %d and storage.spill_limit of %d are used up", p.set.MemoryBudget, p.set.Storage.SpillLimit)
 	}
 	return ""
+}
+
+// blocker returns an output that this input must wait for.
+func (in *input) blocker() (which *output) {
+	in.feeds.Range(func(o, _ any) bool {
+		if o.(*output).blocks() {
+			which = o.(*output)
+		}
+		return which == nil
+	})
+	return which
 }
 
 // charge counts n bytes that wait for their first output; a negative n is what one has taken.
@@ -350,7 +402,6 @@ func (in *input) charge(n int) {
 		}
 	}
 	in.gate.mu.Unlock()
-	in.pipe().unclaimed.Add(int64(n))
 	if n < 0 {
 		in.pipe().madeRoom()
 	}

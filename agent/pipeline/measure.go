@@ -18,8 +18,8 @@ var (
 func (o *output) noteDelivery(d *delivery) {
 	m := o.pipe().meter
 	way := []metric.Label{metric.L("input", d.in.shown()), metric.L("output", o.shown())}
-	if d.chunk.Kind == event.Logs {
-		m.Counter("routing_logs_records_total", "Total log records routed from input to output", way...).Add(uint64(d.chunk.Len()))
+	if d.kind == event.Logs {
+		m.Counter("routing_logs_records_total", "Total log records routed from input to output", way...).Add(d.count())
 		m.Counter("routing_logs_bytes_total", "Total bytes routed from input to output (logs)", way...).Add(uint64(d.size))
 	}
 	m.Histogram("output_latency_seconds", "End-to-end latency in seconds", latencyBounds, way...).Observe(time.Since(d.born).Seconds())

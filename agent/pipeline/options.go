@@ -74,8 +74,8 @@ func (s *inputSettings) options() []option.Option {
 		option.String("tag", &s.tag).Help("Tag of the records; the instance's name when not given."),
 		option.Switch("routable", &s.routable).Default("true").Help("off: records are counted and processed but go to no output."),
 		option.Size("mem_buf_limit", &s.memBufLimit).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
-		option.Enum("storage.type", &s.storage, "memory", "filesystem", "memrb").Default("memory").Help("Where records wait for delivery. This build keeps them in memory."),
-		option.Switch("storage.pause_on_chunks_overlimit", &s.pauseOverlimit).Default("false").Help("Taken for compatibility; memory is bounded by storage.memory_budget."),
+		option.Enum("storage.type", &s.storage, "memory", "filesystem", "memrb").Default("memory").Help("Where records wait for delivery: in memory, in files below the service's storage.path, which survive the end of the agent, or in memory where the oldest make room for the newest beyond mem_buf_limit."),
+		option.Switch("storage.pause_on_chunks_overlimit", &s.pauseOverlimit).Default("false").Help("With file storage: pause the input while storage.max_chunks_up chunks wait, instead of going on with files alone."),
 		option.Switch("threaded", &s.threaded).Default("false").Help("Taken for compatibility: every input runs on its own here."),
 		option.Int("thread.ring_buffer.capacity", &s.ignoredInt).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
 		option.Int("thread.ring_buffer.window", &s.ignoredInt).Default("5").Help("Taken for compatibility; there is no ring buffer."),
@@ -111,6 +111,7 @@ type outputSettings struct {
 	retries    retryLimit
 	workers    int
 	totalLimit int64
+	block      bool
 	processors []option.Value
 }
 
@@ -124,10 +125,26 @@ func (s *outputSettings) options() []option.Option {
 				return 0, nil
 			}
 			return option.ParseSize(t)
-		}).Default("0").Help("How many bytes may wait for this output; beyond it the oldest chunks are given up. 0 or off for no limit of its own."),
+		}).Default("0").Help("How many bytes may wait for this output; beyond it storage.full_action says what happens. 0 or off for no limit of its own."),
+		fullAction(&s.block),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
 			Help("Processors for what this output delivers, by signal (YAML only)."),
 	)
+}
+
+func fullAction(block *bool) option.Option {
+	o := option.Var("storage.full_action", "string", block, func(t string) (bool, error) {
+		switch strings.ToLower(t) {
+		case "block":
+			return true, nil
+		case "drop_oldest":
+			return false, nil
+		}
+		return false, errors.New("is neither drop_oldest nor block")
+	}).Default("drop_oldest").
+		Help("What happens when storage.total_limit_size or the whole memory and spill are used up: drop_oldest gives up the oldest chunks, block lets the inputs wait.")
+	o.Choices = []string{"drop_oldest", "block"}
+	return o
 }
 
 // retryLimit is how many retries follow the first attempt; negative for no limit.

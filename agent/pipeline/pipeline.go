@@ -1,20 +1,23 @@
 // Package pipeline builds inputs, filters and outputs out of a configuration and moves records between
 // them: route, flush, retry, shutdown.
 //
-// Records live in memory from an input's Emit to the moment when every output that their tag is routed to
-// has delivered them or given them up. Each output has its own queue over the shared chunks, so a dead one
-// delays nobody.
+// Records wait in chunks, in memory or in files, from an input's Emit to the moment when every output that
+// their tag is routed to has delivered them or given them up. Each output has its own queue over the shared
+// chunks, so a dead one delays nobody.
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
+	"github.com/fluent/fluent-bit-go/agent/storage"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
@@ -28,7 +31,8 @@ type Settings struct {
 	RetryBase      time.Duration // the shortest wait before a retry
 	RetryCap       time.Duration // the longest
 	MemoryBudget   int64         // bytes of records in memory; 0 for no limit
-	MultilineLimit int64         // bytes of a joined record's text; 0 for no limit
+	Storage        Storage
+	MultilineLimit int64 // bytes of a joined record's text; 0 for no limit
 	JSON           event.JSONStyle
 	Sink           *logger.Sink
 	Level          slog.Level
@@ -71,17 +75,73 @@ type group struct {
 // books are what is counted across reloads.
 type books struct {
 	ids       atomic.Uint64
-	unclaimed atomic.Int64 // bytes that no output has taken yet
+	open      atomic.Int64 // bytes in chunks that still grow
+	memory    *memory
+	disk      *disk
 	roomMu    sync.Mutex
 	roomFreed chan struct{}
 	lost      losses
 	meter     *metric.Registry // what is counted between instances
+	saved     amount           // for another run
+	reread    amount           // lost here, but the source still has them
 	stop      chan int
 }
 
 type custom struct {
 	instance
 	plugin plugin.Custom
+}
+
+// newBooks opens nothing.
+func newBooks(set Settings) *books {
+	b := &books{stop: make(chan int, 1), meter: metric.NewRegistry("fluentbit", "")}
+	log := logger.New(set.Sink, "storage", logger.Options{Level: set.Level})
+	b.disk = &disk{log: log, room: b.madeRoom}
+	b.memory = &memory{log: log, changed: b.madeRoom, spill: storage.NewSpill(set.Storage.SpillLimit, set.Storage.spillDirs()...)}
+	return b
+}
+
+// adjust has the books follow the settings of p.
+func (p *Pipeline) adjust() {
+	p.disk.mu.Lock()
+	p.disk.maxUp = p.set.Storage.MaxUp
+	p.disk.mu.Unlock()
+	m := p.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limit, m.maxUp, m.backlog, m.full = p.set.MemoryBudget/2, max(1, p.set.Storage.MaxUp), p.set.Storage.BacklogMemory, p.evict
+}
+
+// evict has an output give up its oldest chunk that waits for it alone and is in no file: the output that
+// holds most.
+func (p *Pipeline) evict() bool {
+	outs := slices.Clone(p.outputs)
+	slices.SortFunc(outs, func(a, b *output) int { return cmp.Compare(b.counters.Queued.Load(), a.counters.Queued.Load()) })
+	for _, o := range outs {
+		if o.settings.block {
+			continue
+		}
+		if d := o.remove(func(d *delivery) bool { return d.claimed.Load() && !d.inFile() }); d != nil {
+			o.giveUp(d, StorageFull, nil)
+			return true
+		}
+	}
+	return false
+}
+
+// unblocked lets inputs look again that may have waited for o.
+func (p *Pipeline) unblocked(o *output) {
+	if o.settings.block {
+		p.madeRoom()
+	}
+}
+
+// amount counts chunks and their records.
+type amount struct{ chunks, records atomic.Uint64 }
+
+func (t *amount) count(records uint64) {
+	t.chunks.Add(1)
+	t.records.Add(records)
 }
 
 // routingCap bounds the routing cache: an input that makes a tag per client must not eat the memory.

@@ -61,7 +61,7 @@ func (r *Runner) loop(ctx context.Context) (code int) {
 		case code := <-p.stop:
 			return code
 		case <-tick.C:
-			r.Pipeline().flush()
+			r.Pipeline().tick()
 		case <-r.changed:
 			tick.Reset(r.Pipeline().set.Flush)
 		}
@@ -158,12 +158,13 @@ func (o *output) handOver(next *Pipeline) {
 	i := slices.IndexFunc(next.outputs, func(n *output) bool { return n.shown() == o.shown() })
 	if i < 0 {
 		if n := o.pending.count(); n > 0 {
-			o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed and are lost; raise grace, or keep the output until it has delivered", n))
+			o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed: those in files stay there, others are lost; raise grace, or keep the output until it has delivered", n))
 		}
 		o.abandon()
 		return
 	}
 	for d := o.oldest(); d != nil; d = o.oldest() {
+		d.over.Store(true)
 		next.outputs[i].accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))
 		o.pending.Done()

@@ -17,6 +17,10 @@ const closeTimeout = 500 * time.Millisecond
 // Start opens what the plugins need: sockets, files, workers. After a failure everything that was opened
 // is closed again.
 func (p *Pipeline) Start(ctx context.Context) error {
+	if err := p.openStorage(); err != nil {
+		return err
+	}
+	p.adjust()
 	for i, one := range p.parts() {
 		s, ok := one.plugin.(plugin.Starter)
 		if !ok || one.begun() {
@@ -106,12 +110,12 @@ func (p *Pipeline) shutdown() {
 	p.flush() // what an input that does not end brought meanwhile
 	for _, o := range p.outputs {
 		o.abandon()
+		o.sumUp(true)
 	}
-	lost := p.lost[Shutdown].Load() // by abandon, and by the workers whose last attempt was cut short
+	p.syncStorage() // before inputs note how far they are
 	closeAll(p.parts(), begin.Add(max(p.set.Grace, time.Since(begin)+closeTimeout)))
-	if lost > 0 {
-		p.log.Error(fmt.Sprintf("%d records could not be delivered within the grace period of %v and are lost", lost, p.set.Grace))
-	}
+	p.reportRest()
+	p.closeStorage()
 	if !ended {
 		p.log.Warn("a plugin did not end in time")
 	}

@@ -34,6 +34,9 @@ type Handle interface {
 	Sync() error // what was written survives a loss of power
 }
 
+// Disk is the file system of the machine.
+func Disk() FS { return disk{} }
+
 // disk is the file system of the machine.
 type disk struct{}
 

@@ -86,9 +86,12 @@ func Open(o Options) (*Store, []*File, error) {
 	return s, backlog, nil
 }
 
+// Wait returns when all that was appended is as safe as the store promises, or has failed to become so.
+func (s *Store) Wait() { s.syncer.wait() }
+
 // Close waits for what is being written and lets the folder go.
 func (s *Store) Close() error {
-	s.syncer.wait()
+	s.Wait()
 	return errors.Join(s.journal.close(), s.lock.Close())
 }
 

@@ -120,11 +120,26 @@ func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings
 	s := a.service
 	return pipeline.Settings{
 		Flush: s.Flush, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
-		MemoryBudget: s.Storage.MemoryBudget, MultilineLimit: s.MultilineBufferLimit,
+		MemoryBudget: s.Storage.MemoryBudget, Storage: storageSettings(s.Storage), MultilineLimit: s.MultilineBufferLimit,
 		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
 		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity, Metrics: own,
 		StreamNumbers: s.SPConvertFromStrToNum,
 	}
+}
+
+func storageSettings(s config.Storage) pipeline.Storage {
+	set := pipeline.Storage{
+		Path: s.Path, Full: s.Sync == "full", Checksum: s.Checksum, MaxUp: s.MaxChunksUp,
+		BacklogMemory: s.BacklogMemLimit, FlushBacklog: s.BacklogFlushOnShutdown, Delete: s.DeleteIrrecoverableChunks,
+		RejectedLimit: s.RejectedLimit, SpillLimit: s.SpillLimit,
+	}
+	if s.Inherit {
+		set.Type = s.Type
+	}
+	if s.KeepRejected {
+		set.Rejected = s.RejectedPath
+	}
+	return set
 }
 
 // warn tells the warnings about a configuration that is good.
@@ -139,7 +154,6 @@ func (a *agent) warn(p *pipeline.Pipeline) {
 
 // notYet are service keys whose work is not in this build; asking for it is worth a word.
 var notYet = map[string]string{
-	"storage.path":          "file storage is not in this build yet: records wait in memory",
 	"flush.adaptive":        "adaptive flushing is not in this build yet: the interval stays",
 	"enable_chunk_trace":    "chunk traces are not in this build yet",
 	"security.fips_mode":    "FIPS mode is not in this build yet",
