@@ -61,6 +61,9 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 		b.output(s, len(tree.Inputs), len(tree.Outputs))
 	}
 	b.checkRoutes()
+	if set.Storage.Rejected != "" && set.Storage.Path == "" {
+		b.warn(option.Pos{}, "set storage.path", "storage.keep.rejected keeps nothing without a folder")
+	}
 	if len(tree.Inputs) == 0 && len(tree.Customs) == 0 {
 		b.errs = append(b.errs, errors.New("there is no input, so there is nothing to do; add one with -i NAME or an [INPUT] section"))
 	}

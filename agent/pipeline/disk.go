@@ -50,6 +50,7 @@ type disk struct {
 	probing bool
 	maxUp   int
 	room    func() // the disk takes data again
+	buried  burst  // dead letters that could not be kept
 }
 
 // openStorage opens the folder when there is one and it is not open yet.
@@ -174,7 +175,7 @@ func (p *Pipeline) park(files ...*storage.File) {
 
 // resume queues one file for the outputs that have not had it yet.
 func (p *Pipeline) resume(f *storage.File) bool {
-	routes := p.routesOf(f.Meta)
+	routes := p.routesOf(f.Meta, f.Replayed())
 	if len(routes) == 0 {
 		return false
 	}
@@ -196,9 +197,22 @@ func (p *Pipeline) resume(f *storage.File) bool {
 	return true
 }
 
+// takeArrivals queues dead letters that somebody has sent on their way again.
+func (p *Pipeline) takeArrivals() {
+	if p.disk.store == nil {
+		return
+	}
+	for _, f := range p.disk.store.Arrivals() {
+		if !p.resume(f) {
+			p.disk.log.Warn(fmt.Sprintf("the dead letter %s has no output here, keeping it on disk", f.Name()))
+			p.park(f)
+		}
+	}
+}
+
 // routesOf returns the outputs that a chunk names, or those that match its tag when it names none that is
-// there.
-func (p *Pipeline) routesOf(m storage.Meta) []*output {
+// there. A dead letter that is sent again goes nowhere but where it was meant to.
+func (p *Pipeline) routesOf(m storage.Meta, replayed bool) []*output {
 	var outs []*output
 	for _, r := range m.Routes {
 		for _, o := range p.outputs {
@@ -211,7 +225,7 @@ func (p *Pipeline) routesOf(m storage.Meta) []*output {
 			}
 		}
 	}
-	if len(outs) == 0 {
+	if len(outs) == 0 && (len(m.Routes) == 0 || !replayed) {
 		return p.routes(openKey{m.Tag, m.Kind})
 	}
 	return outs
@@ -307,13 +321,8 @@ func (p *Pipeline) closeStorage() {
 func (p *Pipeline) tick() {
 	p.flush()
 	p.disk.probe()
+	p.takeArrivals()
 	for _, o := range p.outputs {
 		o.sumUp(false)
 	}
 }
-
-// keepsRejected reports whether there is a dead-letter store.
-func (p *Pipeline) keepsRejected() bool { return p.disk.store != nil && p.set.Storage.Rejected != "" }
-
-// deadLetter is filled in with the dead-letter store.
-func (p *Pipeline) deadLetter(*output, *delivery, Reason, error) string { return "" }

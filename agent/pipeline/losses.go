@@ -64,7 +64,12 @@ func (o *output) giveUp(d *delivery, why Reason, err error) {
 // reject counts records that the output refused, while it took the rest of their chunk.
 func (o *output) reject(d *delivery, r *plugin.Rejection) {
 	n := min(len(r.Records), int(d.count()))
-	text := fmt.Sprintf("%d records of %v were rejected for good: %v; they are lost: %s", n, d.stored, r.Err, cures[Rejected])
+	text := fmt.Sprintf("%d records of %v were rejected for good: %v", n, d.stored, r.Err)
+	if kept := o.pipe().deadRecords(o, d, r); kept != "" {
+		text += "; they are kept as dead letter " + kept
+	} else {
+		text += "; they are lost: " + cures[Rejected]
+	}
 	o.counters.DroppedRecords.Add(uint64(n))
 	o.pipe().lost[Rejected].Add(uint64(n))
 	o.bursts[Rejected].say(o.log, slog.LevelError, text, uint64(n))

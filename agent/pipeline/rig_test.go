@@ -73,6 +73,8 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 		if c.Len() > 2 {
 			return plugin.Reject(errors.New("too odd"), 1, 2)
 		}
+	case "poison":
+		return plugin.Poison(errors.New("it crashed"))
 	case "hang":
 		<-ctx.Done()
 		return ctx.Err()

@@ -32,6 +32,9 @@ type File struct {
 // Name says which chunk it is: the input's folder and the file's name.
 func (f *File) Name() string { return f.stream + "/" + f.name }
 
+// Replayed reports whether it is a dead letter that was sent on its way again.
+func (f *File) Replayed() bool { return f.stream == replayStream }
+
 func (f *File) path() string { return filepath.Join(f.store.Path, f.stream, f.name) }
 
 // Size returns how many bytes of records it holds.

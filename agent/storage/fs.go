@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,3 +98,14 @@ func (f file) Size() (int64, error) {
 }
 
 func (f file) Sync() error { return unix.Fdatasync(int(f.Fd())) }
+
+// readWhole reads a file of the machine.
+func readWhole(name string) ([]byte, error) { return os.ReadFile(name) }
+
+func statTime(name string) (time.Time, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}

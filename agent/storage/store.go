@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -48,6 +49,8 @@ type Store struct {
 	journal journal
 	syncer  syncer
 	names   namer
+	letters letters
+	arrived map[string]bool // files of replayed letters that were seen
 
 	bytes, files atomic.Int64 // of content; of chunks that are not done
 	streams      sync.Map     // folders that are there
@@ -63,7 +66,7 @@ func Open(o Options) (*Store, []*File, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{Options: o}
+	s := &Store{Options: o, arrived: map[string]bool{}}
 	fail := func(err error) (*Store, []*File, error) {
 		return nil, nil, fmt.Errorf("storage.path: %w", err)
 	}
@@ -112,7 +115,7 @@ func (s *Store) scan() ([]*File, error) {
 		if !d.IsDir() || strings.HasPrefix(d.Name(), ".") || d.Name() == s.Rejected {
 			continue
 		}
-		found, err := s.ScanStream(d.Name())
+		found, err := s.scanStream(d.Name())
 		if err != nil {
 			s.Log.Error(fmt.Sprintf("the folder %s cannot be read, what is in it stays there: %v", filepath.Join(s.Path, d.Name()), err))
 		}
@@ -122,13 +125,16 @@ func (s *Store) scan() ([]*File, error) {
 	return all, nil
 }
 
-// ScanStream lists the chunk files of one folder.
-func (s *Store) ScanStream(stream string) ([]*File, error) {
+// scanStream lists the chunk files of one folder.
+func (s *Store) scanStream(stream string) ([]*File, error) {
 	entries, err := s.FS.ReadDir(filepath.Join(s.Path, stream))
 	var all []*File
 	for _, e := range entries {
-		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") || !strings.HasSuffix(e.Name(), extension) {
+		if !isChunk(e) {
 			continue
+		}
+		if stream == replayStream {
+			s.arrived[e.Name()] = true
 		}
 		f, err := s.look(stream, e.Name())
 		if err != nil {
@@ -141,6 +147,10 @@ func (s *Store) ScanStream(stream string) ([]*File, error) {
 	}
 	sortByTime(all)
 	return all, err
+}
+
+func isChunk(e fs.DirEntry) bool {
+	return e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), extension)
 }
 
 // look reads the beginning of a file that an earlier run left. It returns none for one that holds nothing.

@@ -154,10 +154,9 @@ func (a *agent) warn(p *pipeline.Pipeline) {
 
 // notYet are service keys whose work is not in this build; asking for it is worth a word.
 var notYet = map[string]string{
-	"flush.adaptive":        "adaptive flushing is not in this build yet: the interval stays",
-	"enable_chunk_trace":    "chunk traces are not in this build yet",
-	"security.fips_mode":    "FIPS mode is not in this build yet",
-	"storage.keep.rejected": "dead letters are not in this build yet: rejected chunks are dropped",
+	"flush.adaptive":     "adaptive flushing is not in this build yet: the interval stays",
+	"enable_chunk_trace": "chunk traces are not in this build yet",
+	"security.fips_mode": "FIPS mode is not in this build yet",
 }
 
 // warnNotYet warns about what the configuration switches on and this build does not do.

@@ -55,6 +55,7 @@ func writeHelp(w io.Writer, builtIn, loaded plugin.Set) error {
 	if len(builtIn.Customs)+len(loaded.Customs) > 0 {
 		group(b, "Customs", list(builtIn.Customs), list(loaded.Customs))
 	}
+	group(b, "Subcommands", []listed{{"dlq", "list, show, replay or drop the chunks that storage.keep.rejected kept"}}, nil)
 	return b.Flush()
 }
 

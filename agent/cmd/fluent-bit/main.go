@@ -34,6 +34,9 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the life of the program: options, configuration, plugins, pipeline.
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "dlq" {
+		return dlq(args[1:], stdout, stderr)
+	}
 	ctx, stop := signalContext()
 	defer stop()
 	c, err := parseArgs(args)
