@@ -65,6 +65,12 @@ type Starter interface {
 	Start(ctx context.Context) error
 }
 
+// Replayer is optional for inputs: Replays tells whether, as it is configured, records that were not settled
+// when the agent ended come again. It is asked after New.
+type Replayer interface {
+	Replays() bool
+}
+
 // Background is optional for filters and outputs: timers and listeners, until ctx ends. It begins before
 // data flows.
 type Background interface {

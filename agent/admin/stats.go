@@ -110,12 +110,13 @@ func storage(s stats.Stats) ordered {
 	for _, in := range s.Inputs {
 		inputs = append(inputs, member{in.Name, ordered{
 			{"status", ordered{{"overlimit", in.Paused}, {"mem_size", bytes(in.Waiting)}, {"mem_limit", bytes(in.Limit)}}},
-			{"chunks", ordered{{"total", in.Open}, {"up", in.Open}, {"down", 0}, {"busy", 0}, {"busy_size", bytes(0)}}},
+			{"chunks", ordered{{"total", in.Open + in.Busy}, {"up", in.Open + in.Busy - in.Down}, {"down", in.Down}, {"busy", in.Busy}, {"busy_size", bytes(in.BusyBytes)}}},
 		}})
 	}
 	return ordered{
 		{"storage_layer", ordered{{"chunks", ordered{
-			{"total_chunks", s.Chunks}, {"mem_chunks", s.Chunks}, {"fs_chunks", 0}, {"fs_chunks_up", 0}, {"fs_chunks_down", 0},
+			{"total_chunks", s.Chunks}, {"mem_chunks", s.Chunks - s.Storage.Files}, {"fs_chunks", s.Storage.Files},
+			{"fs_chunks_up", s.Storage.FilesUp}, {"fs_chunks_down", s.Storage.Files - s.Storage.FilesUp},
 		}}}},
 		{"input_chunks", inputs},
 	}

@@ -231,13 +231,13 @@ func ServiceOptions(s *Service) []option.Option {
 		atLeast("storage.max_chunks_up", &st.MaxChunksUp, 1).Default("128").
 			Help("Chunks of file storage that may be in memory at a time."),
 		option.Size("storage.backlog.mem_limit", &st.BacklogMemLimit).Default("100M").
-			Help("Memory for chunks that an earlier run left behind."),
+			Help("Memory for chunks that an earlier run left behind, beyond those that are being delivered."),
 		option.Switch("storage.backlog.flush_on_shutdown", &st.BacklogFlushOnShutdown).Default("off").
-			Help("Try to deliver all chunks of an earlier run before the agent ends."),
+			Help("At the end, try also the chunks of an earlier run that were not tried yet."),
 		option.Switch("storage.delete_irrecoverable_chunks", &st.DeleteIrrecoverableChunks).Default("off").
 			Help("Delete broken chunk files at start instead of keeping them aside."),
 		option.Switch("storage.trim_files", &st.TrimFiles).Default("off").
-			Help("Cut chunk files to the size of their content."),
+			Help("Accepted for compatibility: chunk files are never longer than their content."),
 		option.Enum("storage.type", &st.Type, "memory", "filesystem", "memrb").
 			Help("Storage of inputs that do not set their own."),
 		option.Switch("storage.inherit", &st.Inherit).Default("off").

@@ -125,6 +125,9 @@ func (b *builder) input(s config.Section) {
 		b.fail(err)
 		return
 	}
+	if r, ok := in.plugin.(plugin.Replayer); ok {
+		in.replays = r.Replays()
+	}
 	in.tag = in.settings.tag
 	if in.tag == "" {
 		in.tag = in.name

@@ -280,7 +280,8 @@ func (o *output) again(d *delivery) {
 	o.signal()
 }
 
-// hurry has every waiting chunk tried now, and failures from here on after a second.
+// hurry has every waiting chunk tried now, and failures from here on after a second. Chunks of an earlier run
+// that were not tried yet stay where they are, unless storage.backlog.flush_on_shutdown wants them out.
 func (o *output) hurry() {
 	o.mu.Lock()
 	o.hurried = true
@@ -289,7 +290,20 @@ func (o *output) hurry() {
 		o.ready = append(o.ready, d)
 	}
 	clear(o.waiting)
+	var later []*delivery
+	if !o.pipe().set.Storage.FlushBacklog {
+		o.ready = slices.DeleteFunc(o.ready, func(d *delivery) bool {
+			old := d.backlog && d.attempts == 0
+			if old {
+				later = append(later, d)
+			}
+			return old
+		})
+	}
 	o.mu.Unlock()
+	for _, d := range later {
+		o.keep(d)
+	}
 	o.signal()
 }
 

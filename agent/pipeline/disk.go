@@ -241,7 +241,7 @@ func (p *Pipeline) save(s *stored) {
 	case p.disk.store != nil && p.write(s):
 		p.saved.count(n)
 		s.settle(event.Delivered) // it is durable now
-	case s.in.rereads && len(s.holds) > 0:
+	case s.in.replays && len(s.holds) > 0:
 		p.reread.count(n)
 	default:
 		p.lost[Shutdown].Add(n)
@@ -307,6 +307,7 @@ func (p *Pipeline) syncStorage() {
 }
 
 func (p *Pipeline) closeStorage() {
+	within(p.memory.works.Wait, time.After(closeTimeout))
 	_ = p.memory.spill.Close()
 	if p.disk.store == nil {
 		return
@@ -317,9 +318,24 @@ func (p *Pipeline) closeStorage() {
 	}
 }
 
+// flushSoon sends off the open chunks. An input that waits for a slow disk right now is passed over.
+func (p *Pipeline) flushSoon() {
+	for _, in := range append(p.inputs[:len(p.inputs):len(p.inputs)], p.emitter) {
+		if in.storage != filesystem {
+			in.flush()
+		} else if in.mu.TryLock() {
+			in.flushLocked()
+		}
+	}
+}
+
 // tick does what is done at every flush.
 func (p *Pipeline) tick() {
-	p.flush()
+	now := time.Now()
+	for _, in := range p.inputs {
+		in.rate.sample(&in.counters, now)
+	}
+	p.flushSoon()
 	p.disk.probe()
 	p.takeArrivals()
 	for _, o := range p.outputs {

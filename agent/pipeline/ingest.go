@@ -26,12 +26,13 @@ type input struct {
 	settings   inputSettings
 	task       *task // of an input that is the results of a stream processor's task; nil otherwise
 	rereads    bool  // the source keeps what is not read
+	replays    bool  // what is not settled at the end comes again
 	tag        string
 	processors []*step
 	counters   InputCounters
 	gate       gate
 	rate       rate
-	busy       struct{ chunks, bytes atomic.Int64 } // that outputs have not settled
+	busy       struct{ chunks, bytes, up atomic.Int64 } // that outputs have not settled; up are those in memory
 
 	storage storageType
 	ring    ring
@@ -264,6 +265,11 @@ func (in *input) put(f *filling, b *event.Batch) bool {
 // flush sends off every chunk that holds something.
 func (in *input) flush() {
 	in.mu.Lock()
+	in.flushLocked()
+}
+
+// flushLocked also unlocks.
+func (in *input) flushLocked() {
 	open := in.open
 	in.open = map[openKey]*filling{}
 	in.mu.Unlock()

@@ -27,6 +27,7 @@ type memory struct {
 	fresh, aged list.List // *stored in memory: no output has had them yet; some have
 	spilled     int
 	trimming    bool
+	works       sync.WaitGroup
 	stuck       bool // over the limit, and nothing can be done about it
 	spillFailed bool
 	changed     func() // something became smaller
@@ -59,6 +60,7 @@ func (m *memory) admit(s *stored, c *event.Chunk) {
 func (m *memory) up(s *stored, c *event.Chunk) {
 	s.place.chunk, s.place.size = c, c.Memory()+overhead
 	m.used += s.place.size
+	s.in.busy.up.Add(1)
 	if s.file != nil {
 		m.filesUp++
 	}
@@ -89,6 +91,7 @@ func (m *memory) down(s *stored) {
 		return
 	}
 	m.used -= s.place.size
+	s.in.busy.up.Add(-1)
 	if s.file != nil {
 		m.filesUp--
 	}
@@ -188,22 +191,32 @@ func (m *memory) leave(s *stored) {
 	}
 }
 
-// trim brings the memory back under its limits. One caller at a time does it.
+// trim has the memory brought back under its limits. The work is done aside, since it may wait for a disk.
 func (m *memory) trim() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.trimming {
-		return
+	switch {
+	case m.trimming:
+	case m.over():
+		m.trimming = true
+		m.works.Go(m.shrink)
+	default:
+		m.stuck = false
+		m.changed()
 	}
-	m.trimming = true
+}
+
+func (m *memory) shrink() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for m.over() {
 		s := m.victim()
-		if s != nil && m.elsewhere(s) {
+		if s != nil && (m.elsewhere(s) || m.out(s)) {
 			m.down(s)
 			continue
 		}
-		if s != nil && m.out(s) {
-			continue
+		if s != nil {
+			continue // the spill is full: perhaps another is in a file
 		}
 		if m.limit <= 0 || m.used <= m.limit {
 			break // only many files are in memory, and all are being read
@@ -217,9 +230,7 @@ func (m *memory) trim() {
 	}
 	m.trimming = false
 	m.stuck = m.limit > 0 && m.used > m.limit
-	if m.changed != nil && !m.stuck {
-		m.changed()
-	}
+	m.changed()
 }
 
 func (m *memory) over() bool {
@@ -253,7 +264,7 @@ func (m *memory) victim() *stored {
 	return nil
 }
 
-// out writes a chunk to the spill. Nobody waits for that but the caller.
+// out writes a chunk to the spill, and reports whether it may be let go after that.
 func (m *memory) out(s *stored) bool {
 	s.place.users++
 	data := s.place.chunk.Bytes()
@@ -264,13 +275,11 @@ func (m *memory) out(s *stored) bool {
 	if err == nil {
 		s.place.extent = &e
 		m.spilled++
-	} else {
-		if m.spillFailed = true; !errors.Is(err, storage.ErrSpillFull) {
-			m.log.Error("records that do not fit into storage.memory_budget cannot be put into a temporary file: " + err.Error())
-		}
+	} else if m.spillFailed = true; !errors.Is(err, storage.ErrSpillFull) {
+		m.log.Error("records that do not fit into storage.memory_budget cannot be put into a temporary file: " + err.Error())
 	}
 	m.leave(s)
-	return err == nil
+	return err == nil && s.place.users == 0
 }
 
 // overfull reports whether no more records may come for now.

@@ -38,12 +38,16 @@ func (r *Runner) Reloads() uint64 { return r.reloads.Load() }
 // Run moves records until ctx ends or a plugin asks for the end, then shuts down within the grace period.
 // It returns the exit code.
 func (r *Runner) Run(ctx context.Context) int {
-	r.Pipeline().launch()
+	p := r.Pipeline()
+	for _, line := range p.guarantees() {
+		p.log.Debug(line)
+	}
+	p.launch()
 	code := r.loop(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
-	p := r.Pipeline()
+	p = r.Pipeline()
 	p.shutdown()
 	within(r.draining.Wait, after(p.set.Grace))
 	return code

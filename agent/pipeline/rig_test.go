@@ -75,6 +75,8 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 		}
 	case "poison":
 		return plugin.Poison(errors.New("it crashed"))
+	case "slow":
+		time.Sleep(1500 * time.Millisecond)
 	case "hang":
 		<-ctx.Done()
 		return ctx.Err()

@@ -85,7 +85,6 @@ func (p *Pipeline) flush() {
 
 func (g *group) flush() {
 	for _, in := range g.inputs {
-		in.rate.sample(&in.counters, time.Now())
 		in.flush()
 	}
 }

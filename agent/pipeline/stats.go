@@ -24,9 +24,14 @@ func (p *Pipeline) Stats() stats.Stats {
 		x.Busy, x.BusyBytes = int(in.busy.chunks.Load()), in.busy.bytes.Load()
 		x.Records, x.Bytes = in.counters.Records.Load(), in.counters.Bytes.Load()
 		x.RateRecords, x.RateBytes = in.rate.get()
+		x.Down = max(0, x.Busy-int(in.busy.up.Load()))
 		s.Inputs = append(s.Inputs, x)
-		s.Chunks += x.Open
+		s.Chunks += x.Open + x.Busy
+		if in.storage == filesystem {
+			s.Storage.FilesUp += x.Open
+		}
 	}
+	p.storageStats(&s)
 	for _, f := range p.filters {
 		c := &f.counters
 		s.Filters = append(s.Filters, stats.Filter{
@@ -42,12 +47,26 @@ func (p *Pipeline) Stats() stats.Stats {
 			DroppedRecords: c.DroppedRecords.Load(), RetriedRecords: c.RetriedRecords.Load(), Queue: c.Queued.Load(),
 			Chunks: o.pending.count(), Oldest: o.oldestAge(now), Limit: o.settings.totalLimit,
 		})
-		s.Chunks += o.pending.count()
 	}
 	for r := range reasons {
 		s.Lost[r.String()] = p.lost[r].Load()
 	}
 	return s
+}
+
+func (p *Pipeline) storageStats(s *stats.Stats) {
+	p.memory.mu.Lock()
+	s.Storage.FilesUp += p.memory.filesUp
+	s.Storage.Spilled, s.Storage.Memory = p.memory.spilled, p.memory.used
+	p.memory.mu.Unlock()
+	s.Chunks += int(p.emitter.busy.chunks.Load()) // and what earlier runs left
+	if p.disk.store == nil {
+		return
+	}
+	s.Storage.Files, s.Storage.Damaged = p.disk.store.Files(), p.disk.store.Damaged()
+	p.disk.mu.Lock()
+	s.Chunks += len(p.disk.parked)
+	p.disk.mu.Unlock()
 }
 
 // Stats are those of the pipeline that runs now.

@@ -292,3 +292,24 @@ func TestDamagedChunkCostsNoOther(t *testing.T) {
 		}
 	})
 }
+
+func TestAnUntriedBacklogWaitsForTheNextRunUnlessToldOtherwise(t *testing.T) {
+	tried := func(flush bool, want int) {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			r := mustBuild(t, inDir(dir), "input source tag=a n=3 pause=2 storage.type=filesystem", "output sink match=* mode=dead")
+			r.runFor(t, 10*time.Second)
+			// The only worker hangs at the first chunk, so the others are not tried before the end.
+			r = mustBuild(t, inDir(dir, func(s *Settings) { s.Storage.FlushBacklog = flush }), "input source tag=b n=0", "output sink match=* mode=slow workers=1")
+			r.runFor(t, time.Second)
+			if n := r.got.of("attempts sink.0"); n != want {
+				t.Errorf("flush_on_shutdown %v: %d attempts, want %d", flush, n, want)
+			}
+			if n := chunksIn(t, dir); n != 3-want {
+				t.Errorf("flush_on_shutdown %v: %d chunks are left", flush, n)
+			}
+		})
+	}
+	tried(false, 1)
+	tried(true, 3)
+}

@@ -104,6 +104,9 @@ func (s *Store) Bytes() int64 { return s.bytes.Load() }
 // Files returns how many chunks wait.
 func (s *Store) Files() int { return int(s.files.Load()) }
 
+// Damaged returns how many chunks were found damaged.
+func (s *Store) Damaged() uint64 { return s.damaged.Load() }
+
 // scan lists all chunk files. One that cannot be read stays where it is.
 func (s *Store) scan() ([]*File, error) {
 	dirs, err := s.FS.ReadDir(s.Path)
@@ -174,6 +177,7 @@ func (s *Store) look(stream, name string) (*File, error) {
 		return nil, s.FS.Remove(f.path()) // its writer died before there was anything in it
 	}
 	if err != nil {
+		s.damaged.Add(1)
 		f.quarantine(err)
 		return nil, nil
 	}

@@ -181,6 +181,9 @@ func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch 
 	return all
 }
 
+// Replays implements [plugin.Replayer]: a client that waits and is not answered sends again.
+func (in *input) Replays() bool { return in.wait }
+
 // emit brings batches to the pipeline and waits until they are settled, if it should.
 func (in *input) emit(ctx context.Context, batches []*event.Batch) error {
 	settled := make(chan struct{}, len(batches))

@@ -53,6 +53,9 @@ func (in *input) Start(ctx context.Context) (err error) {
 	return nil
 }
 
+// Replays implements [plugin.Replayer]: a database moves on with what is settled.
+func (in *input) Replays() bool { return in.db != "" }
+
 // Run watches and reads until ctx ends.
 func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
 	in.running.Lock()

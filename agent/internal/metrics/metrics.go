@@ -72,8 +72,8 @@ var inputGauges = []row[in]{
 	{"storage_overlimit", "Is the input memory usage overlimit ?.", func(x *in) float64 { return truth(x.Paused) }},
 	{"storage_memory_bytes", "Memory bytes used by the chunks.", func(x *in) float64 { return float64(x.OpenBytes + x.BusyBytes) }},
 	{"storage_chunks", "Total number of chunks.", func(x *in) float64 { return float64(x.Open + x.Busy) }},
-	{"storage_chunks_up", "Total number of chunks up in memory.", func(x *in) float64 { return float64(x.Open + x.Busy) }},
-	{"storage_chunks_down", "Total number of chunks down.", func(*in) float64 { return 0 }},
+	{"storage_chunks_up", "Total number of chunks up in memory.", func(x *in) float64 { return float64(x.Open + x.Busy - x.Down) }},
+	{"storage_chunks_down", "Total number of chunks down.", func(x *in) float64 { return float64(x.Down) }},
 	{"storage_chunks_busy", "Total number of chunks in a busy state.", func(x *in) float64 { return float64(x.Busy) }},
 	{"storage_chunks_busy_bytes", "Total number of bytes used by chunks in a busy state.", func(x *in) float64 { return float64(x.BusyBytes) }},
 }
@@ -104,7 +104,12 @@ func Append(set *metric.Set, a About, s *stats.Stats, now time.Time) {
 	c.gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds.", started, host)
 	c.gauge("build_info", "Build version information.", started, host, metric.L("version", a.Version), metric.L("os", runtime.GOOS))
 	c.gauge("storage_chunks", "Total number of chunks in the storage layer.", float64(s.Chunks))
-	c.gauge("storage_mem_chunks", "Total number of memory chunks.", float64(s.Chunks))
+	c.gauge("storage_mem_chunks", "Total number of memory chunks.", float64(s.Chunks-s.Storage.Files))
+	c.gauge("storage_fs_chunks", "Total number of filesystem chunks.", float64(s.Storage.Files))
+	c.gauge("storage_fs_chunks_up", "Total number of filesystem chunks up in memory.", float64(s.Storage.FilesUp))
+	c.gauge("storage_fs_chunks_down", "Total number of filesystem chunks down.", float64(s.Storage.Files-s.Storage.FilesUp))
+	c.gauge("storage_spilled_chunks", "Chunks of memory storage that wait in a temporary file.", float64(s.Storage.Spilled))
+	c.counter("storage_damaged_chunks_total", "Chunk files that were found damaged.", float64(s.Storage.Damaged))
 	family(c, metric.TypeGauge, "input", inputGauges, s.Inputs, func(x *in) string { return x.Name })
 	family(c, metric.TypeGauge, "output", outputGauges, s.Outputs, func(x *out) string { return x.Name })
 }

@@ -9,10 +9,19 @@ type Stats struct {
 	Inputs  []Input
 	Filters []Filter
 	Outputs []Output
-	Chunks  int // that wait in memory
+	Chunks  int // that wait, in memory or in files
+	Storage Storage
 	Reloads uint64
 	Lost    map[string]uint64 // records that were given up, by reason
 	Logs    []Log
+}
+
+// Storage is where the chunks are that wait.
+type Storage struct {
+	Files, FilesUp int // in files; of these, also in memory
+	Spilled        int // in the temporary file
+	Memory         int64
+	Damaged        uint64 // chunks whose files were damaged, since the start
 }
 
 // Input is what one input has done.
@@ -27,6 +36,7 @@ type Input struct {
 	OpenBytes              int64
 	Busy                   int // chunks that outputs have not settled
 	BusyBytes              int64
+	Down                   int // of the busy ones: not in memory
 }
 
 // Filter is what one filter has done.
