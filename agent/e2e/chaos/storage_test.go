@@ -1,0 +1,179 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// newStored prepares a storm with two outputs: stdout, and a file in the folder late, which fails as long as
+// that folder is not there. storage are keys of the service.
+func newStored(t *testing.T, input string, storage ...string) *storm {
+	t.Helper()
+	s := newStorm(t)
+	conf := service
+	for _, key := range storage {
+		conf += "    " + key + "\n"
+	}
+	s.configure(conf + toStdout + "[OUTPUT]\n    name file\n    match *\n    path DIR/late\n    file out\n" +
+		"[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log*\n    exclude_path *.db*\n    db DIR/tail.db\n    rotate_wait 1\n" + input)
+	return s
+}
+
+// late is what the second output has taken so far.
+func (s *storm) late() *Tally {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "late", "out"))
+	t := new(Tally)
+	_, _ = t.Write(text)
+	return t
+}
+
+func (s *storm) healed() {
+	s.t.Helper()
+	if err := os.MkdirAll(filepath.Join(s.dir, "late"), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Until("the second output to have it all", func() bool { return s.late().Distinct() >= s.Next })
+}
+
+// left lists the chunks that are still on disk.
+func (s *storm) left() []string {
+	files, err := filepath.Glob(filepath.Join(s.dir, "store", "*", "*.flb"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return files
+}
+
+// One output is down for the whole time, the agent is killed again and again: neither output loses a line.
+func TestFileStorageSurvivesKills(t *testing.T) {
+	for _, keys := range [][]string{{"storage.sync normal"}, {"storage.sync full", "storage.checksum on"}} {
+		t.Run(keys[0], func(t *testing.T) {
+			s := newStored(t, "    storage.type filesystem\n", append(keys, "storage.path DIR/store", "storage.max_chunks_up 4")...)
+			s.Start()
+			kill := func() {
+				s.Kill()
+				s.Write(s.rnd.IntN(100))
+				s.Start()
+			}
+			s.play(lines(20_000, 1_000_000), kill, kill, s.pause, s.pause, s.rest, s.rename)
+			s.caughtUp()
+			s.healed()
+			s.end(true)
+			if r := s.late().Of(s.Next); len(r.Lost) > 0 {
+				t.Errorf("the second output lacks %d lines", len(r.Lost))
+			}
+			if left := s.left(); len(left) > 0 {
+				t.Errorf("delivered, and still there: %v", left)
+			}
+		})
+	}
+}
+
+// All outputs are down whenever the agent is killed. Lines come twice only when it dies between storing them
+// and noting how far it has read.
+func TestFileStorageSurvivesKillsWhileAllIsDown(t *testing.T) {
+	s := newStored(t, "    storage.type filesystem\n", "storage.path DIR/store")
+	s.configure(service + "    storage.path DIR/store\n[OUTPUT]\n    name file\n    match *\n    path DIR/late\n    file out\n" +
+		"[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log\n    db DIR/tail.db\n    storage.type filesystem\n")
+	for range 5 {
+		s.Write(400)
+		s.Finish()
+		s.Start()
+		s.Until("all lines to be stored", func() bool {
+			return strings.Count(s.Log(), "failed to flush chunk") > s.Kills && s.stored() >= s.Next
+		})
+		s.Kill()
+	}
+	s.Start()
+	s.healed()
+	s.Terminate()
+	r := s.late().Of(s.Next)
+	t.Logf("%d lines, killed %d times, duplicated %d", s.Next, s.Kills, r.Duplicated)
+	if len(r.Lost)+len(r.Strange) > 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// stored counts the lines in the chunks on disk.
+func (s *storm) stored() int {
+	t := new(Tally)
+	for _, file := range s.left() {
+		data, _ := os.ReadFile(file)
+		_, _ = t.Write(append(data, '\n'))
+	}
+	return t.Distinct()
+}
+
+// Memory storage is saved at SIGTERM when there is a folder for it: then each output gets each line once.
+func TestMemoryIsSavedAtTheEnd(t *testing.T) {
+	s := newStored(t, "    mem_buf_limit 1M\n", "storage.path DIR/store")
+	s.configure(strings.Replace(service, "grace          10", "grace 1", 1) + "    storage.path DIR/store\n" + toStdout +
+		"[OUTPUT]\n    name file\n    match *\n    path DIR/late\n    file out\n" +
+		"[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log\n    db DIR/tail.db\n")
+	for range 4 {
+		s.Start()
+		s.held()
+		s.Write(lines(2_000, 50_000))
+		s.caughtUp()
+		s.Terminate()
+	}
+	s.Start()
+	s.healed()
+	s.end(false)
+	if r := s.late().Of(s.Next); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
+		t.Errorf("the second output got %d lines twice and lacks %d; strange: %q", r.Duplicated, len(r.Lost), r.Strange)
+	}
+	if log := s.Log(); !strings.Contains(log, "that could not be delivered are saved in") {
+		t.Errorf("no word about what was saved:\n%s", s.LogEnd())
+	}
+}
+
+// A dead output neither delays another nor pauses the input, however small mem_buf_limit is, and gets all of
+// it once it is back: there is no limit on retries unless one is set.
+func TestDeadOutputDelaysNoOther(t *testing.T) {
+	s := newStored(t, "    mem_buf_limit 1M\n", "storage.memory_budget 8M")
+	s.Start()
+	s.held()
+	s.Write(lines(100_000, 1_000_000)) // 10 MB and more
+	s.caughtUp()
+	s.healed()
+	s.end(false)
+	if r := s.late().Of(s.Next); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
+		t.Errorf("the second output got %d lines twice and lacks %d; strange: %q", r.Duplicated, len(r.Lost), r.Strange)
+	}
+}
+
+// A disk that is full pauses the input. When there is room again it goes on by itself, and nothing is lost.
+func TestFullDiskPausesAndRecovers(t *testing.T) {
+	if out, err := exec.Command("unshare", "-rm", "true").CombinedOutput(); err != nil {
+		t.Skipf("no namespace for a small disk: %v %s", err, out)
+	}
+	s := newStored(t, "    storage.type filesystem\n", "storage.path DIR/store")
+	store := filepath.Join(s.dir, "store")
+	script := filepath.Join(s.dir, "run.sh")
+	text := fmt.Sprintf("#!/bin/sh\nexec unshare -rm sh -c 'mount -t tmpfs -o size=2M small %s && exec %s \"$@\"' sh \"$@\"\n", store, s.bin)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(store, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.bin = script
+	s.Start()
+	s.Until("the agent to have the log", func() bool { return s.Holds(s.Path) })
+	s.Write(lines(40_000, 400_000))
+	s.Until("the disk to be full", func() bool { return strings.Contains(s.Log(), "paused (the disk does not take its records") })
+	s.Write(1000)
+	s.healed() // and with that there is room
+	s.end(false)
+	if !strings.Contains(s.Log(), "the disk takes data again") {
+		t.Errorf("no word about the recovery:\n%s", s.LogEnd())
+	}
+	if r := s.late().Of(s.Next); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
+		t.Errorf("the second output got %d lines twice and lacks %d", r.Duplicated, len(r.Lost))
+	}
+}
