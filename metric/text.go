@@ -118,26 +118,36 @@ func appendTextExponential(dst []byte, x *Exponential) []byte {
 
 // AppendPrometheus appends the text exposition format 0.0.4
 // (https://prometheus.io/docs/instrumenting/exposition_formats/), with the points' times if timed is set.
-// Families that have no point are left out.
+// Families that have no point are left out; those of one name that follow each other share a header.
 func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
+	last := ""
 	for _, t := range printed {
 		for i := range s.Families {
-			if f := &s.Families[i]; f.Type == t && len(f.Points) > 0 {
-				dst = appendFamily(dst, s, f, timed)
+			f := &s.Families[i]
+			if f.Type != t || len(f.Points) == 0 {
+				continue
 			}
+			name := f.FullName()
+			if name != last {
+				dst = appendHeader(dst, f, name)
+			}
+			dst = appendFamily(dst, s, f, name, timed)
+			last = name
 		}
 	}
 	return dst
 }
 
-func appendFamily(dst []byte, s *Set, f *Family, timed bool) []byte {
-	name := f.FullName()
+func appendHeader(dst []byte, f *Family, name string) []byte {
 	dst = append(append(dst, "# HELP "...), name...)
 	if help := strings.TrimSpace(f.Help); help != "" {
 		dst = appendEscaped(append(dst, ' '), help, false)
 	}
 	dst = append(append(append(dst, "\n# TYPE "...), name...), ' ')
-	dst = append(append(dst, f.Type.String()...), '\n')
+	return append(append(dst, f.Type.String()...), '\n')
+}
+
+func appendFamily(dst []byte, s *Set, f *Family, name string, timed bool) []byte {
 	w := sampler{dst, s.Labels, name, timed}
 	for i := range f.Points {
 		p := &f.Points[i]

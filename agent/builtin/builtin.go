@@ -23,11 +23,13 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/disk"
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
 	"github.com/fluent/fluent-bit-go/agent/inputs/exec"
+	"github.com/fluent/fluent-bit-go/agent/inputs/fluentbit_metrics"
 	"github.com/fluent/fluent-bit-go/agent/inputs/head"
 	inputhttp "github.com/fluent/fluent-bit-go/agent/inputs/http"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
+	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_textfile"
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
 	"github.com/fluent/fluent-bit-go/agent/inputs/tail"
@@ -64,11 +66,13 @@ func Plugins() plugin.Set {
 			disk.Plugin,
 			dummy.Plugin,
 			exec.Plugin,
+			fluentbit_metrics.Plugin,
 			head.Plugin,
 			inputhttp.Plugin,
 			mem.Plugin,
 			netif.Plugin,
 			proc.Plugin,
+			prometheus_textfile.Plugin,
 			random.Plugin,
 			stdin.Plugin,
 			tail.Plugin,

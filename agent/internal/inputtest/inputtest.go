@@ -15,6 +15,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -104,10 +105,16 @@ func (k *Kit) Emit(_ context.Context, b *event.Batch) error {
 	if b.Tag != k.Env.Tag && !k.AnyTag {
 		return fmt.Errorf("batch has the tag %q", b.Tag)
 	}
+	k.batches++
+	if b.Kind == event.Metrics {
+		lines, err := points(b.Bytes())
+		k.records = append(k.records, lines...)
+		b.Settle(event.Delivered)
+		return err
+	}
 	if _, err := event.Parse(b.Tag, bytes.Clone(b.Bytes())); err != nil {
 		return err
 	}
-	k.batches++
 	for r := range b.Records() {
 		text := Text(r.Body())
 		if k.AnyTag {
@@ -152,7 +159,21 @@ func (k *Kit) WaitFor(t testing.TB, n int) {
 	}
 }
 
-// Records returns the bodies emitted so far as [Text].
+// points renders a payload of metrics without its times: "name{label="value"} = 1".
+func points(data []byte) (lines []string, err error) {
+	for s, err := range metric.All(data) {
+		if err != nil {
+			return lines, err
+		}
+		for line := range strings.Lines(string(metric.AppendText(nil, s))) {
+			_, line, _ = strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			lines = append(lines, line)
+		}
+	}
+	return lines, nil
+}
+
+// Records returns what was emitted so far: bodies as [Text], points of metrics as lines without a time.
 func (k *Kit) Records() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
