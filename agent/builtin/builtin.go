@@ -7,6 +7,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/expect"
 	"github.com/fluent/fluent-bit-go/agent/filters/geoip2"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
+	"github.com/fluent/fluent-bit-go/agent/filters/log_to_metrics"
 	"github.com/fluent/fluent-bit-go/agent/filters/lua"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
 	"github.com/fluent/fluent-bit-go/agent/filters/multiline"
@@ -84,6 +85,7 @@ func Plugins() plugin.Set {
 			geoip2.Plugin,
 			grep.Plugin,
 			lua.Plugin,
+			log_to_metrics.Plugin,
 			modify.Plugin,
 			multiline.Plugin,
 			nest.Plugin,

@@ -11,6 +11,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -85,7 +86,7 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	if len(c.rules) == 0 {
 		env.Log.Warn("this filter has no rule and does nothing; add one: rule $level ^error$ error.$TAG false")
 	}
-	f := &filter{rules: c.rules, emit: env.Emit, log: env.Log, byTag: map[string]int{}}
+	f := &filter{rules: c.rules, emit: env.Emit, log: env.Log, byTag: map[string]int{}, emitted: env.Metrics.Counter("emit_records_total", "Total number of emitted records")}
 	for _, r := range c.rules {
 		f.watch.Add(r.re)
 	}
@@ -101,6 +102,7 @@ type filter struct {
 	tag     []byte         // … as this is: the new tag
 	batches []*event.Batch // one per new tag, in the order of their first record
 	byTag   map[string]int // index in batches
+	emitted *metric.Counter
 	refused int            // records whose new tag could not be used
 }
 
@@ -160,6 +162,7 @@ func (f *filter) batch(parent *event.Batch) *event.Batch {
 func (f *filter) send(ctx context.Context) error {
 	var errs []error
 	for _, d := range f.batches {
+		f.emitted.Add(uint64(d.Len()))
 		if err := f.emit(ctx, d); err != nil {
 			errs = append(errs, fmt.Errorf("emit %d records with the new tag '%s': %w", d.Len(), d.Tag, err))
 		}
