@@ -47,6 +47,9 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/parsers/ltsv"
 	"github.com/fluent/fluent-bit-go/agent/parsers/regex"
 	"github.com/fluent/fluent-bit-go/agent/processors/content_modifier"
+	"github.com/fluent/fluent-bit-go/agent/processors/cumulative_to_delta"
+	"github.com/fluent/fluent-bit-go/agent/processors/labels"
+	"github.com/fluent/fluent-bit-go/agent/processors/metrics_selector"
 	"github.com/fluent/fluent-bit-go/agent/processors/opentelemetry_envelope"
 	"github.com/fluent/fluent-bit-go/agent/processors/sampling"
 	"github.com/fluent/fluent-bit-go/agent/processors/sql"
@@ -100,6 +103,9 @@ func Plugins() plugin.Set {
 		},
 		Processors: []plugin.Spec[plugin.Filter]{
 			content_modifier.Plugin,
+			cumulative_to_delta.Plugin,
+			labels.Plugin,
+			metrics_selector.Plugin,
 			opentelemetry_envelope.Plugin,
 			sampling.Plugin,
 			sql.Plugin,
