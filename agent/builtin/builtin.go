@@ -3,7 +3,9 @@ package builtin
 
 import (
 	"github.com/fluent/fluent-bit-go/agent/filters/alter_size"
+	"github.com/fluent/fluent-bit-go/agent/filters/aws"
 	"github.com/fluent/fluent-bit-go/agent/filters/checklist"
+	"github.com/fluent/fluent-bit-go/agent/filters/ecs"
 	"github.com/fluent/fluent-bit-go/agent/filters/expect"
 	"github.com/fluent/fluent-bit-go/agent/filters/geoip2"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
@@ -83,7 +85,9 @@ func Plugins() plugin.Set {
 		},
 		Filters: []plugin.Spec[plugin.Filter]{
 			alter_size.Plugin,
+			aws.Plugin,
 			checklist.Plugin,
+			ecs.Plugin,
 			expect.Plugin,
 			geoip2.Plugin,
 			grep.Plugin,

@@ -2,7 +2,6 @@
 package geoip2
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/enrich"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -96,7 +96,8 @@ type filter struct {
 	db     *maxminddb.Reader
 	known  map[string][]event.Value // of an address, what each record adds
 	found  [][]event.Value          // for each lookup of the record in hand; kept for its memory, …
-	fields []event.Field            // … as these are
+	add    []event.Field            // … as these …
+	fields []event.Field            // … and these are
 }
 
 // maxKnown bounds the addresses that are remembered.
@@ -126,33 +127,21 @@ var null = event.AppendNil(nil)
 func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 	for e := range b.Edit() {
 		clear(f.found)
-		f.fields = f.fields[:0]
 		for k, v := range e.Body().Pairs() {
 			f.find(k.Str(), v.Str())
-			if !f.adds(k) {
-				f.fields = append(f.fields, event.Field{Key: k, Val: v})
-			}
 		}
+		f.add = f.add[:0]
 		for i, r := range f.records {
 			field := event.Field{Key: r.key, Val: null}
 			if found := f.found[f.from[i]]; found != nil {
 				field.Val = found[i]
 			}
-			f.fields = append(f.fields, field)
+			f.add = append(f.add, field)
 		}
+		f.fields = enrich.Append(f.fields[:0], e.Body(), f.add)
 		e.SetFields(f.fields)
 	}
 	return nil
-}
-
-// adds tells whether a key makes room for one that is added.
-func (f *filter) adds(key event.Value) bool {
-	for i := range f.records {
-		if bytes.Equal(f.records[i].key, key) {
-			return true
-		}
-	}
-	return false
 }
 
 // find looks up the text under key when key is one of the lookups.
