@@ -96,3 +96,13 @@ func (b *Batch) Derive(tag string) *Batch {
 	d.done = b.Hold().s
 	return d
 }
+
+// Duplicate returns a copy of b under another tag, whose settlement counts as a part of b's.
+func (b *Batch) Duplicate(tag string) *Batch {
+	d := b.Derive(tag)
+	d.borrow()
+	d.Kind, d.n = b.Kind, b.n
+	d.data = append(d.data, b.data...)
+	d.index = append(d.index, b.index...)
+	return d
+}

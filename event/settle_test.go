@@ -100,3 +100,28 @@ func TestOutcomesHaveNames(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+func TestADuplicateIsEditedAloneAndHoldsTheSettlement(t *testing.T) {
+	b := grouped(t)
+	var how []Outcome
+	b.OnSettled(func(o Outcome) { how = append(how, o) })
+	before := describe(b)
+	d := b.Duplicate("other")
+	for e := range d.Edit() {
+		if n, _ := e.Get("a").Int(); n != 2 {
+			e.Drop()
+		}
+	}
+	if describe(b) != before || describe(d) != `6 {"a":2} in {"g":2} {"name":"two"}` || d.Tag != "other" {
+		t.Errorf("%s; %s", describe(b), describe(d))
+	}
+	b.Settle(Filtered)
+	b.Release()
+	if len(how) > 0 {
+		t.Error("settled before its duplicate")
+	}
+	d.Settle(Delivered)
+	if len(how) != 1 || how[0] != Delivered {
+		t.Error(how)
+	}
+}

@@ -60,6 +60,7 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 	for _, s := range tree.Outputs {
 		b.output(s, len(tree.Inputs), len(tree.Outputs))
 	}
+	b.resolveRoutes()
 	b.checkRoutes()
 	if set.Storage.Rejected != "" && set.Storage.Path == "" {
 		b.warn(option.Pos{}, "set storage.path", "storage.keep.rejected keeps nothing without a folder")
@@ -143,6 +144,7 @@ func (b *builder) input(s config.Section) {
 		b.warn(s.Pos, "unset it", "rate_gate is not in this build yet: the input is not slowed down")
 	}
 	in.processors = b.processors(in.settings.processors, in.instance)
+	in.routes = b.routes(in.settings.routes, in.instance)
 	in.log.Info("initializing")
 	b.p.inputs = append(b.p.inputs, in)
 }
@@ -214,7 +216,7 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		if inputs == 1 && outputs == 1 {
 			set.match = "*"
 		} else {
-			b.warn(s.Pos, "add match: '*'", "output %s has no match and gets no record", o.shown())
+			o.unmatched = true
 		}
 	}
 	if o.matcher, err = newMatcher(set.matching); err != nil {

@@ -24,6 +24,7 @@ type output struct {
 	settings   outputSettings
 	kinds      event.Kinds // signals that it takes
 	matcher    matcher
+	unmatched  bool // its section has no match
 	processors []*step
 	workers    int
 	counters   OutputCounters

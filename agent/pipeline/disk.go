@@ -226,7 +226,7 @@ func (p *Pipeline) routesOf(m storage.Meta, replayed bool) []*output {
 		}
 	}
 	if len(outs) == 0 && (len(m.Routes) == 0 || !replayed) {
-		return p.routes(openKey{m.Tag, m.Kind})
+		return p.routes(openKey{tag: m.Tag, kind: m.Kind})
 	}
 	return outs
 }
@@ -258,7 +258,7 @@ func (p *Pipeline) write(s *stored) bool {
 		return false
 	}
 	defer p.memory.done(s, false)
-	f := p.disk.store.Create(s.in.name, storage.Meta{Kind: s.kind, Tag: s.tag})
+	f := p.disk.store.Create(s.in.name, storage.Meta{Kind: s.kind, Tag: s.tag, Routes: s.ways})
 	if err := f.Append(c.Bytes(), c.Len(), nil); err != nil {
 		p.disk.log.Error(fmt.Sprintf("%v cannot be saved: %v", s, err))
 		return false

@@ -29,6 +29,7 @@ type input struct {
 	replays    bool  // what is not settled at the end comes again
 	tag        string
 	processors []*step
+	routes     []*route
 	counters   InputCounters
 	gate       gate
 	rate       rate
@@ -47,8 +48,9 @@ func (in *input) pipe() *Pipeline { return in.home.Load() }
 
 // openKey is what all records of a chunk have in common.
 type openKey struct {
-	tag  string
-	kind event.Kinds
+	tag   string
+	kind  event.Kinds
+	route *route // of the input's own; nil when the tag decides
 }
 
 // filling is a chunk that still grows.
@@ -84,6 +86,11 @@ type derivedKey struct{}
 const maxLaps = 10
 
 type lapKey struct{}
+
+// retaggedKey marks records that a filter has given another tag: they are the input's no more.
+type retaggedKey struct{}
+
+func retagged(ctx context.Context) bool { return ctx.Value(retaggedKey{}) != nil }
 
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
@@ -127,24 +134,28 @@ func (in *input) filter(ctx context.Context, b *event.Batch, from int) {
 		}
 	}
 	in.feed(ctx, b)
-	in.keep(b)
+	in.keep(ctx, b)
 }
 
-// keep stores b for the outputs that its tag is routed to.
-func (in *input) keep(b *event.Batch) {
+// keep stores b for the outputs that the input's routes name, or that its tag is routed to.
+func (in *input) keep(ctx context.Context, b *event.Batch) {
 	if b.Len() == 0 || !in.settings.routable {
 		b.Settle(event.Filtered)
 		b.Release()
 		return
 	}
-	routes := in.pipe().routes(openKey{b.Tag, b.Kind})
+	if in.directs(ctx, b.Kind) {
+		in.direct(ctx, b)
+		return
+	}
+	routes := in.pipe().routes(openKey{tag: b.Tag, kind: b.Kind})
 	if len(routes) == 0 {
 		in.pipe().lose(NoRoute, in, b)
 		b.Settle(event.GivenUp)
 		b.Release()
 		return
 	}
-	in.store(b, routes)
+	in.store(b, nil, routes)
 }
 
 // apply runs one step and then sends what it emitted through the processors from next on and all filters.
@@ -171,10 +182,14 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch, next int) {
 			if n := s.endless.Add(1); n&(n-1) == 0 {
 				s.log.Error(fmt.Sprintf("records come back here without end, by now with the tag '%s'; they go to the outputs as they are (batches so far: %d). Narrow the filter's match so that it does not take its own output", d.Tag, n))
 			}
-			in.keep(d)
+			in.keep(ctx, d)
 			continue
 		}
-		in.process(context.WithValue(ctx, lapKey{}, lap+1), d, next)
+		way := context.WithValue(ctx, lapKey{}, lap+1)
+		if d.Tag != b.Tag {
+			way = context.WithValue(way, retaggedKey{}, true)
+		}
+		in.process(way, d, next)
 	}
 }
 
@@ -209,14 +224,14 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// store appends b to the open chunk of its tag and sends the chunk off when it is full.
-func (in *input) store(b *event.Batch, routes []*output) {
-	key := openKey{b.Tag, b.Kind}
+// store appends b to the open chunk of its tag and route and sends the chunk off when it is full.
+func (in *input) store(b *event.Batch, by *route, routes []*output) {
+	key := openKey{b.Tag, b.Kind, by}
 	in.charge(len(b.Bytes()))
 	in.mu.Lock()
 	f := in.open[key]
 	if f == nil {
-		f = in.begin(b, routes)
+		f = in.begin(b, by, routes)
 		in.open[key] = f
 	}
 	settled := in.put(f, b)
@@ -236,12 +251,15 @@ func (in *input) store(b *event.Batch, routes []*output) {
 }
 
 // begin makes a chunk for records like those of b.
-func (in *input) begin(b *event.Batch, routes []*output) *filling {
+func (in *input) begin(b *event.Batch, by *route, routes []*output) *filling {
 	p := in.pipe()
 	f := &filling{stored: &stored{id: p.ids.Add(1), tag: b.Tag, kind: b.Kind, in: in, born: time.Now()}, routes: routes}
+	if by != nil {
+		f.ways = ways(routes)
+	}
 	f.chunk = event.NewChunk(f.id, b.Tag, b.Kind, nil, 0)
 	if in.storage == filesystem && p.disk.store != nil {
-		f.file = p.disk.store.Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag})
+		f.file = p.disk.store.Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag, Routes: f.ways})
 	}
 	return f
 }

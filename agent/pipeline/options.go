@@ -67,6 +67,7 @@ type inputSettings struct {
 	ignoredTime    time.Duration
 	rateGate       bool
 	processors     []option.Value
+	routes         []option.Value
 }
 
 func (s *inputSettings) options() []option.Option {
@@ -87,8 +88,8 @@ func (s *inputSettings) options() []option.Option {
 		option.Duration("rate_window", &s.ignoredTime).Default("1s").Help("The span over which rates are measured."),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
 			Help("Processors for what this input brings, by signal (YAML only)."),
-		option.Nested("routes", "nested", func(option.Value) error { return errors.New("is not in this build yet") }).
-			Help("Conditional routes (YAML only). Not in this build yet."),
+		option.Nested("routes", "nested", func(v option.Value) error { s.routes = append(s.routes, v); return nil }).
+			Help("Which records go to which outputs, by signal (YAML only). The outputs need no match then."),
 	)
 }
 

@@ -147,16 +147,19 @@ func (t *amount) count(records uint64) {
 // routingCap bounds the routing cache: an input that makes a tag per client must not eat the memory.
 const routingCap = 10_000
 
-// routes returns the outputs that take this signal under this tag.
+// routes returns the outputs that take this signal under this tag, or by this route of an input.
 func (p *Pipeline) routes(key openKey) []*output {
 	if r, ok := p.routing.Load(key); ok {
 		return r.([]*output)
 	}
 	var outs []*output
 	for _, o := range p.outputs {
-		if o.kinds.Has(key.kind) && o.matcher.match(key.tag) {
+		if key.route == nil && o.kinds.Has(key.kind) && o.matcher.match(key.tag) {
 			outs = append(outs, o)
 		}
+	}
+	if key.route != nil {
+		outs = p.ends(key.route, key.kind)
 	}
 	if p.routed.Add(1) > routingCap {
 		p.routing.Clear()
@@ -170,7 +173,7 @@ func (p *Pipeline) routes(key openKey) []*output {
 func (p *Pipeline) lose(why Reason, in *input, b *event.Batch) {
 	p.lost[why].Add(uint64(b.Len()))
 	p.noteDrop(in, "unmatched", b.Kind, b.Len(), len(b.Bytes()))
-	key := openKey{b.Tag, b.Kind}
+	key := openKey{tag: b.Tag, kind: b.Kind}
 	if _, said := p.noRoute.LoadOrStore(key, true); said {
 		return
 	}

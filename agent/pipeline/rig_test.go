@@ -147,6 +147,17 @@ type rig struct {
 	logs    *logger.Sink
 	got     tally
 	settled tally
+	edit    func(*config.Tree) // adds what sections cannot say
+}
+
+// build builds r's pipeline.
+func (r *rig) build(t *testing.T, sections ...string) {
+	t.Helper()
+	r.logs = logger.NewSink(&r.log, false)
+	var err error
+	if r.p, err = buildIn(t, r, nil, sections...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func build(t *testing.T, edit func(*Settings), sections ...string) (r *rig, err error) {
@@ -187,6 +198,9 @@ func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*P
 		default:
 			tree.Outputs = append(tree.Outputs, sec)
 		}
+	}
+	if r.edit != nil {
+		r.edit(&tree)
 	}
 	set := Settings{Flush: time.Second, Grace: 5 * time.Second, RetryBase: 5 * time.Second, RetryCap: 2000 * time.Second,
 		MemoryBudget: 256e6, Sink: r.logs}

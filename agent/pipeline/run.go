@@ -63,6 +63,9 @@ func (g *group) parts() []part {
 	steps(g.filters)
 	for _, in := range g.inputs {
 		steps(in.processors)
+		for _, r := range in.routes {
+			steps(r.processors)
+		}
 		all = append(all, part{&in.instance, in.plugin})
 	}
 	return all

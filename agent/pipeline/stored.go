@@ -15,6 +15,7 @@ type stored struct {
 	id      uint64
 	tag     string
 	kind    event.Kinds
+	ways    []storage.Route // where an input's own routes lead it; nil: its tag decides
 	in      *input
 	born    time.Time
 	size    int64

@@ -150,15 +150,13 @@ func (t *task) print(b *event.Batch) {
 	b.Release()
 }
 
-// reads reports whether the task takes batches of the tag that in has brought. What filters have emitted
-// belongs to no input any more.
+// reads reports whether the task takes batches of the tag that in has brought.
 func (t *task) reads(ctx context.Context, in *input, tag string) bool {
 	if t.Query.FromTag != "" {
 		return wildcard(t.Query.FromTag, tag)
 	}
 	from := t.Query.FromRef
-	lap, _ := ctx.Value(lapKey{}).(int)
-	return lap == 0 && (strings.EqualFold(from, in.alias) || strings.EqualFold(from, in.name))
+	return !retagged(ctx) && (strings.EqualFold(from, in.alias) || strings.EqualFold(from, in.name))
 }
 
 // passed are the inputs whose batches a batch was made of, the latest first.
@@ -197,7 +195,9 @@ func (in *input) feed(ctx context.Context, b *event.Batch) {
 			}
 			continue
 		}
-		to.advance(context.WithValue(context.WithValue(ctx, lapKey{}, 0), passedKey{}, way), b)
+		next := context.WithValue(ctx, passedKey{}, way)
+		next = context.WithValue(context.WithValue(next, lapKey{}, 0), retaggedKey{}, nil) // it begins anew
+		to.advance(next, b)
 	}
 }
 
