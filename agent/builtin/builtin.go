@@ -36,6 +36,8 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
 	"github.com/fluent/fluent-bit-go/agent/inputs/tail"
+	inputtcp "github.com/fluent/fluent-bit-go/agent/inputs/tcp"
+	inputudp "github.com/fluent/fluent-bit-go/agent/inputs/udp"
 	"github.com/fluent/fluent-bit-go/agent/outputs/counter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
 	"github.com/fluent/fluent-bit-go/agent/outputs/file"
@@ -44,6 +46,8 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
 	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
 	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
+	"github.com/fluent/fluent-bit-go/agent/outputs/tcp"
+	"github.com/fluent/fluent-bit-go/agent/outputs/udp"
 	"github.com/fluent/fluent-bit-go/agent/parsers/json"
 	"github.com/fluent/fluent-bit-go/agent/parsers/logfmt"
 	"github.com/fluent/fluent-bit-go/agent/parsers/ltsv"
@@ -82,6 +86,8 @@ func Plugins() plugin.Set {
 			random.Plugin,
 			stdin.Plugin,
 			tail.Plugin,
+			inputtcp.Plugin,
+			inputudp.Plugin,
 		},
 		Filters: []plugin.Spec[plugin.Filter]{
 			alter_size.Plugin,
@@ -123,6 +129,8 @@ func Plugins() plugin.Set {
 			null.Plugin,
 			plot.Plugin,
 			stdout.Plugin,
+			tcp.Plugin,
+			udp.Plugin,
 		},
 	}
 }

@@ -157,6 +157,7 @@ func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch 
 		own = in.env.Tag
 	}
 	remote := in.remote(r)
+	key, value := accessor.Key(in.remoteKey), event.AppendStr(nil, remote)
 	now := event.Now()
 	var all []*event.Batch
 	var scratch []byte
@@ -168,7 +169,7 @@ func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch 
 			}
 		}
 		if remote != "" && body.Get(in.remoteKey) == nil {
-			scratch = appendField(scratch[:0], body, in.remoteKey, remote)
+			scratch, _ = key.AppendSet(scratch[:0], body, value)
 			body = scratch
 		}
 		i := slices.IndexFunc(all, func(b *event.Batch) bool { return b.Tag == t })

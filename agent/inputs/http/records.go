@@ -129,16 +129,6 @@ func (in *input) remote(r *http.Request) string {
 	return host
 }
 
-// appendField appends body, a map, with one more pair.
-func appendField(dst []byte, body event.Value, key, val string) []byte {
-	fields := event.AppendFields(nil, body)
-	dst = event.AppendMap(dst, len(fields)+1)
-	for _, f := range fields {
-		dst = append(append(dst, f.Key...), f.Val...)
-	}
-	return event.AppendStr(event.AppendStr(dst, key), val)
-}
-
 func (in *input) answerHealth(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, "{\n  \"status\": \"ok\",\n  \"timestamp\": \"%s\"\n}\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/jsonstream"
 	"github.com/fluent/fluent-bit-go/event"
 )
 
@@ -14,7 +15,7 @@ type values struct {
 	longest int
 
 	scratch    []byte
-	unfinished unfinished
+	unfinished jsonstream.Unfinished
 	skipping   bool // inside of a line that is left out
 }
 
@@ -33,7 +34,7 @@ func (d *values) decode(b *event.Batch, buf []byte, atEnd bool) (used int) {
 	for {
 		at += blanks(buf[at:])
 		rest := buf[at:]
-		if len(rest) == 0 || !atEnd && d.unfinished.waits(rest) {
+		if len(rest) == 0 || !atEnd && d.unfinished.Waits(rest) {
 			return at
 		}
 		n, err := d.record(b, rest)
@@ -44,11 +45,11 @@ func (d *values) decode(b *event.Batch, buf []byte, atEnd bool) (used int) {
 			case len(rest) > d.longest:
 				err = errTooLong
 			default:
-				d.unfinished.begin(rest)
+				d.unfinished.Begin(rest)
 				return at
 			}
 		}
-		d.unfinished = unfinished{}
+		d.unfinished = jsonstream.Unfinished{}
 		if n == 0 {
 			// Where a broken value ends nobody can tell, but JSON that is written line by line is sound
 			// again with the next one.
@@ -116,51 +117,6 @@ func decimalTime(src []byte) (t event.Time, ok bool) {
 	nsec, _ := strconv.ParseUint(string(append(frac[:min(9, len(frac)):min(9, len(frac))], "000000000"...)[:9]), 10, 32)
 	t.Nsec = uint32(nsec)
 	return t, len(sec) > 0 && len(sec) < 18
-}
-
-// unfinished follows a value of which only the beginning is there, so that it is not parsed again with
-// every read: only when its last bracket may have come, or when it has doubled and may have turned out to
-// be no JSON.
-type unfinished struct {
-	seen, again     int // bytes looked at; length to parse it again
-	depth           int
-	inText, escaped bool
-}
-
-// begin is told of a value that was found to be incomplete.
-func (u *unfinished) begin(src []byte) {
-	u.scan(src)
-	u.again = 2 * len(src)
-}
-
-// waits looks at what is new in src and tells that parsing it is of no use yet.
-func (u *unfinished) waits(src []byte) bool {
-	if u.again == 0 {
-		return false // fast path: nothing was found incomplete
-	}
-	return !u.scan(src) && len(src) < u.again
-}
-
-// scan reports whether the value may have ended in the part of src that was not seen before.
-func (u *unfinished) scan(src []byte) (complete bool) {
-	for _, c := range src[min(u.seen, len(src)):] {
-		switch {
-		case u.escaped:
-			u.escaped = false
-		case u.inText:
-			u.escaped = c == '\\'
-			u.inText = c != '"'
-		case c == '"':
-			u.inText = true
-		case c == '{', c == '[':
-			u.depth++
-		case c == '}', c == ']':
-			u.depth--
-			complete = complete || u.depth <= 0
-		}
-	}
-	u.seen = len(src)
-	return complete
 }
 
 func blanks(b []byte) int {

@@ -165,26 +165,6 @@ func TestEndlessRecordIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestUnfinishedValueIsParsedSeldom(t *testing.T) {
-	var u unfinished
-	text := []byte(`{"a":[`)
-	u.begin(text)
-	parses := 0
-	for range 10_000 {
-		text = append(text, `"} \" ",`...)
-		if !u.waits(text) {
-			parses++
-			u.begin(text)
-		}
-	}
-	if parses > 20 {
-		t.Errorf("parsed %d times", parses)
-	}
-	if u.waits(append(text, "1]}"...)) {
-		t.Error("the end was not noticed")
-	}
-}
-
 func TestRegularFileIsReadToItsEnd(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "in")
 	if err := os.WriteFile(name, []byte("{\"a\":1}\n{\"a\":2}"), 0o666); err != nil {

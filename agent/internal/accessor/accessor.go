@@ -88,6 +88,14 @@ func CompileKey(text string) (*Accessor, error) {
 	return a, nil
 }
 
+// CompileText reads a text with accessors in it, or, without any $, the name of one key.
+func CompileText(text string) (*Accessor, error) {
+	if !strings.Contains(text, "$") {
+		return CompileKey(text)
+	}
+	return Compile(text)
+}
+
 // Key returns the accessor of a key at the record's first level, whatever its characters are.
 func Key(name string) *Accessor {
 	return &Accessor{src: name, parts: []part{{kind: kindKey, path: []step{{key: name, index: -1}}}}}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/iotimeout"
+	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
 )
 
 // Listener accepts connections. Open belongs into an input's Start, Serve into its Run.
@@ -22,12 +23,12 @@ type Listener struct {
 	socket *socket
 	tls    *tls.Config
 	close  sync.Once
-	count  failures
+	count  seldom.Log
 }
 
 // Open begins to listen. Connections wait until Serve.
 func (s *Settings) Open(log *slog.Logger) (*Listener, error) {
-	l := &Listener{set: *s, log: log, count: failures{log: log}}
+	l := &Listener{set: *s, log: log, count: seldom.Log{To: log}}
 	var err error
 	if l.tls, err = s.TLS.Server(log); err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			l.count.add("cannot accept a connection", err)
+			l.count.Warn("cannot accept a connection", err)
 			select { // out of descriptors or memory: the next try would fail as well
 			case <-time.After(100 * time.Millisecond):
 			case <-ctx.Done():
@@ -122,41 +123,14 @@ func (l *Listener) shake(ctx context.Context, raw net.Conn) net.Conn {
 	case ctx.Err() != nil && !l.set.LogTimeout:
 		l.log.Debug(fmt.Sprintf("%s: no TLS handshake within net.accept_timeout of %v", raw.RemoteAddr(), l.set.AcceptTimeout))
 	case ctx.Err() != nil:
-		l.count.add("connection closed", fmt.Errorf("no TLS handshake within net.accept_timeout of %v", l.set.AcceptTimeout))
+		l.count.Warn("connection closed", fmt.Errorf("no TLS handshake within net.accept_timeout of %v", l.set.AcceptTimeout))
 	default:
-		l.count.add("connection refused", fmt.Errorf("%s: TLS: %w", raw.RemoteAddr(), err))
+		l.count.Warn("connection refused", fmt.Errorf("%s: TLS: %w", raw.RemoteAddr(), err))
 	}
 	return nil
 }
 
 // Refuse logs why a connection was closed, the first time and then ever more seldom.
 func (l *Listener) Refuse(c net.Conn, why error) {
-	l.count.add("connection closed", fmt.Errorf("%s: %w", c.RemoteAddr(), why))
-}
-
-// failures keeps a hostile client from filling the log: it hears of the first, the tenth and so on.
-type failures struct {
-	log *slog.Logger
-
-	mu          sync.Mutex
-	count, next int
-}
-
-func (f *failures) add(what string, err error) {
-	f.mu.Lock()
-	f.count++
-	n, say := f.count, f.count >= f.next
-	if say {
-		f.next = f.count * 10
-	}
-	f.mu.Unlock()
-	if !say {
-		f.log.Debug(fmt.Sprintf("%s: %v", what, err))
-		return
-	}
-	more := ""
-	if n > 1 {
-		more = fmt.Sprintf(" (%d so far)", n)
-	}
-	f.log.Warn(fmt.Sprintf("%s: %v%s", what, err, more))
+	l.count.Warn("connection closed", fmt.Errorf("%s: %w", c.RemoteAddr(), why))
 }

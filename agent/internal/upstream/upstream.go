@@ -170,3 +170,16 @@ func (u *Upstream) dialTCP(ctx context.Context, address string) (net.Conn, error
 
 // TLS reports whether connections are encrypted.
 func (u *Upstream) TLS() bool { return u.tls != nil }
+
+// DialPackets opens a socket for datagrams to the server. Nothing is sent yet.
+func (u *Upstream) DialPackets(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{Resolver: u.resolver, Timeout: u.set.Net.ConnectTimeout}
+	if from, ok := u.dialer.LocalAddr.(*net.TCPAddr); ok {
+		d.LocalAddr = &net.UDPAddr{IP: from.IP, Zone: from.Zone}
+	}
+	conn, err := d.DialContext(ctx, "udp", u.address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach %s: %w", u.address, err)
+	}
+	return conn, nil
+}

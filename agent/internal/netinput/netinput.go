@@ -1,0 +1,105 @@
+// Package netinput is what the inputs tcp and udp share: their settings, and how bytes become records.
+package netinput
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Port is where both listen unless told otherwise.
+const Port = 5170
+
+const (
+	formatJSON = "json"
+	formatNone = "none"
+)
+
+// Settings are the options of both.
+type Settings struct {
+	Chunk, Buffer int // how much to read at once, and how long a record may be; in bytes
+
+	format    string
+	separator string
+	parser    string
+	sourceKey string
+	workers   int
+}
+
+// Options returns them.
+func (s *Settings) Options() []option.Option {
+	kilobytes := func(name string, p *int) option.Option {
+		return option.Var(name, "string", p, func(text string) (int, error) {
+			n, err := strconv.Atoi(strings.TrimSpace(text))
+			if err != nil || n < 1 || n > 1<<20 {
+				return 0, errors.New("is no number of kilobytes (1 to 1048576, without a unit)")
+			}
+			return n * 1024, nil
+		})
+	}
+	return []option.Option{
+		option.Enum("format", &s.format, formatJSON, formatNone).Help("How records are written: JSON values one behind the other (json, the default), or text with separators (none)."),
+		option.Var("separator", "string", &s.separator, unescape).Help(`Format none: what stands between two records, with \n, \t, \x00 and the like; a line end unless set.`),
+		option.String("parser", &s.parser).Help("Name of the parser that turns each text into a record. It implies the format none."),
+		kilobytes("chunk_size", &s.Chunk).Help("How many kilobytes are read at once; 32 unless set."),
+		kilobytes("buffer_size", &s.Buffer).Help("How many kilobytes a record may have; as chunk_size unless set."),
+		option.String("source_address_key", &s.sourceKey).Help("Add the sender's address to each record under this key."),
+		option.Int("workers", &s.workers).Default("1").Help("Taken for compatibility: every connection is read on its own."),
+	}
+}
+
+func unescape(s string) (string, error) {
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(s, `"`, `\"`) + `"`)
+	if err != nil || text == "" {
+		return "", errors.New(`is no text, maybe with \n, \t or \x00`)
+	}
+	return text, nil
+}
+
+// New checks the settings and returns what makes readers.
+func (s *Settings) New(env plugin.Env) (*Source, error) {
+	if s.Chunk == 0 {
+		s.Chunk = 32 << 10
+	}
+	if s.Buffer == 0 {
+		s.Buffer = s.Chunk
+	}
+	if s.Buffer < s.Chunk {
+		v, _ := option.Lookup(env.Properties, "buffer_size")
+		return nil, &option.Error{Pos: v.Pos, Msg: "buffer_size is less than chunk_size", Cure: "raise it"}
+	}
+	if s.separator == "" {
+		s.separator = "\n"
+	}
+	src := &Source{set: *s, bad: seldom.Log{To: env.Log}}
+	if s.sourceKey != "" {
+		src.source = accessor.Key(s.sourceKey)
+	}
+	if s.parser == "" {
+		return src, nil
+	}
+	p, ok := env.Parser(s.parser)
+	if !ok {
+		v, _ := option.Lookup(env.Properties, "parser")
+		return nil, &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("parser: there is no parser '%s'", s.parser), Cure: "define it, or name the file that does with parsers_file"}
+	}
+	if s.format == formatJSON {
+		env.Log.Warn("a parser works on texts with separators between them; the format is 'none', not 'json'")
+	}
+	src.parser, src.set.format = p, formatNone
+	return src, nil
+}
+
+// Source makes a reader for each sender.
+type Source struct {
+	set    Settings
+	parser plugin.Parser
+	source *accessor.Accessor
+	bad    seldom.Log
+}

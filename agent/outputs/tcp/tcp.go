@@ -1,0 +1,104 @@
+// Package tcp is the output tcp: records over a connection, as JSON, MessagePack or text.
+//
+// The protocol has no answers. What was written to a connection counts as delivered, and what a server that
+// goes down has not read is lost; outputs whose servers answer (forward, http) lose nothing.
+package tcp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/format"
+	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Plugin is the output tcp.
+var Plugin = plugin.Spec[plugin.Output]{
+	Name:    "tcp",
+	Summary: "Send records over TCP",
+	Kinds:   event.Logs,
+	Workers: 2,
+	Config:  func() plugin.Config[plugin.Output] { return new(config) },
+}
+
+const defaultPort = 5170
+
+type config struct {
+	where   upstream.Settings
+	records format.Records
+	raw     *accessor.Accessor
+}
+
+func (c *config) Options() []option.Option {
+	return append(c.where.Options(),
+		c.records.FormatOption(format.MsgPack, format.JSON, format.JSONLines, format.JSONStream).Default("msgpack"),
+		c.records.DateFormatOption().Default("double"),
+		c.records.DateKeyOption(),
+		option.Var("raw_message_key", "string", &c.raw, accessor.CompileText).Help("Send this key's text of each record, and a line end, instead of the format. It may be a text with record accessors."),
+	)
+}
+
+func (c *config) New(env plugin.Env) (plugin.Output, error) {
+	c.where.Default(defaultPort)
+	c.records.Style = env.JSON
+	return &output{config: *c, env: env}, c.where.Check()
+}
+
+type output struct {
+	config
+	env plugin.Env
+	up  *upstream.Upstream
+}
+
+func (o *output) Start(context.Context) (err error) {
+	o.up, err = o.where.New(o.env.Log)
+	return err
+}
+
+func (o *output) Close() error {
+	if o.up != nil {
+		o.up.Close()
+	}
+	return nil
+}
+
+func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
+	payload, err := o.payload(c)
+	if err != nil {
+		return plugin.Drop(err)
+	}
+	conn, err := o.up.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Write(payload); err != nil {
+		conn.Close()
+		return fmt.Errorf("send to %s: %w", o.up, err)
+	}
+	conn.Release()
+	return nil
+}
+
+func (o *output) payload(c *event.Chunk) ([]byte, error) {
+	if o.raw == nil {
+		if o.records.Format == format.MsgPack {
+			return c.Bytes(), nil
+		}
+		return o.records.AppendChunk(make([]byte, 0, 2*len(c.Bytes())), c), nil
+	}
+	var dst []byte
+	for r := range c.Records() {
+		out, ok := o.raw.AppendText(dst, accessor.Source{Tag: c.Tag, Body: r.Body()})
+		if ok {
+			dst = append(out, '\n')
+		}
+	}
+	if len(dst) == 0 {
+		return nil, fmt.Errorf("no record has what raw_message_key '%s' names", o.raw)
+	}
+	return dst, nil
+}

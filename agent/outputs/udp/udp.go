@@ -1,0 +1,110 @@
+// Package udp is the output udp: each record in a datagram of its own. Nobody knows whether one arrives.
+package udp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/format"
+	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Plugin is the output udp.
+var Plugin = plugin.Spec[plugin.Output]{
+	Name:    "udp",
+	Summary: "Send each record as a UDP datagram",
+	Kinds:   event.Logs,
+	Workers: 2,
+	Config:  func() plugin.Config[plugin.Output] { return new(config) },
+}
+
+const defaultPort = 5170
+
+type config struct {
+	where   upstream.Settings
+	records format.Records
+	raw     *accessor.Accessor
+}
+
+func (c *config) Options() []option.Option {
+	return append(append(c.where.Place(), c.where.Net.Options()...),
+		c.records.FormatOption(format.MsgPack, format.JSON, format.JSONLines, format.JSONStream).Default("json_lines"),
+		c.records.DateFormatOption().Default("double"),
+		c.records.DateKeyOption(),
+		option.Var("raw_message_key", "string", &c.raw, accessor.CompileText).Help("Send this key's text of each record, and a line end, instead of the format. It may be a text with record accessors."),
+	)
+}
+
+func (c *config) New(env plugin.Env) (plugin.Output, error) {
+	c.where.Default(defaultPort)
+	c.records.Style = env.JSON
+	return &output{config: *c, env: env, large: seldom.Log{To: env.Log}}, c.where.Check()
+}
+
+type output struct {
+	config
+	env   plugin.Env
+	up    *upstream.Upstream
+	large seldom.Log
+}
+
+func (o *output) Start(context.Context) (err error) {
+	o.up, err = o.where.New(o.env.Log)
+	return err
+}
+
+func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
+	conn, err := o.up.DialPackets(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var packet []byte
+	for r := range c.Records() {
+		var ok bool
+		if packet, ok = o.packet(packet[:0], c.Tag, r); !ok {
+			continue
+		}
+		if err := o.send(ctx, conn, packet); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *output) send(ctx context.Context, conn net.Conn, packet []byte) error {
+	_, err := conn.Write(packet)
+	switch {
+	case errors.Is(err, syscall.EMSGSIZE): // it would be too large the next time as well
+		o.large.Warn("record left out", fmt.Errorf("%d bytes are too many for a datagram", len(packet)))
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("send to %s: %w", o.up, err)
+	}
+	return ctx.Err()
+}
+
+func (o *output) packet(dst []byte, tag string, r *event.Record) ([]byte, bool) {
+	if o.raw != nil {
+		dst, ok := o.raw.AppendText(dst, accessor.Source{Tag: tag, Body: r.Body()})
+		return append(dst, '\n'), ok
+	}
+	switch o.records.Format {
+	case format.MsgPack:
+		return append(dst, r.Raw()...), true
+	case format.JSON:
+		dst = append(dst, '[')
+		dst = append(o.records.AppendObject(dst, r), ']')
+	default:
+		dst = o.records.AppendObject(dst, r)
+	}
+	return append(dst, '\n'), true
+}
