@@ -176,3 +176,6 @@ func CheckValue(b []byte) (v Value, rest []byte, err error) {
 	}
 	return Value(b[:n:n]), b[n:], nil
 }
+
+// Scanner finds the end of a value that arrives in pieces. What it found still has to be checked.
+type Scanner = msgp.Scanner

@@ -27,6 +27,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/dummy"
 	"github.com/fluent/fluent-bit-go/agent/inputs/exec"
 	"github.com/fluent/fluent-bit-go/agent/inputs/fluentbit_metrics"
+	inputforward "github.com/fluent/fluent-bit-go/agent/inputs/forward"
 	"github.com/fluent/fluent-bit-go/agent/inputs/head"
 	inputhttp "github.com/fluent/fluent-bit-go/agent/inputs/http"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
@@ -42,6 +43,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/exit"
 	"github.com/fluent/fluent-bit-go/agent/outputs/file"
 	"github.com/fluent/fluent-bit-go/agent/outputs/flowcounter"
+	"github.com/fluent/fluent-bit-go/agent/outputs/forward"
 	"github.com/fluent/fluent-bit-go/agent/outputs/http"
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
 	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
@@ -77,6 +79,7 @@ func Plugins() plugin.Set {
 			dummy.Plugin,
 			exec.Plugin,
 			fluentbit_metrics.Plugin,
+			inputforward.Plugin,
 			head.Plugin,
 			inputhttp.Plugin,
 			mem.Plugin,
@@ -125,6 +128,7 @@ func Plugins() plugin.Set {
 			exit.Plugin,
 			file.Plugin,
 			flowcounter.Plugin,
+			forward.Plugin,
 			http.Plugin,
 			null.Plugin,
 			plot.Plugin,

@@ -62,10 +62,11 @@ func (in *input) Close() error {
 }
 
 func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
-	return in.l.Serve(ctx, func(ctx context.Context, c net.Conn) {
+	return in.l.Serve(ctx, func(ctx context.Context, c net.Conn) listen.After {
 		if err := in.read(ctx, c, to); err != nil && ctx.Err() == nil {
 			in.l.Refuse(c, err)
 		}
+		return listen.Close
 	})
 }
 

@@ -194,6 +194,16 @@ func (a *Accessor) Static() bool {
 	return true
 }
 
+// OfTag reports whether the text is the same for all records of one tag.
+func (a *Accessor) OfTag() bool {
+	for _, p := range a.parts {
+		if p.kind == kindKey || p.kind == kindCapture {
+			return false
+		}
+	}
+	return true
+}
+
 // Get returns the value that the first $key of the text names in body, a map; nil when it is not there.
 func (a *Accessor) Get(body event.Value) event.Value {
 	for i := range a.parts {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Wrap limits what conn does until ctx ends; from then on everything fails at once. Without a limit conn
-// stays as it is.
+// Wrap limits each read and write of conn. Once ctx has ended, reads fail at once. Without a limit conn stays
+// as it is.
 func Wrap(ctx context.Context, conn net.Conn, limit time.Duration) net.Conn {
 	if limit <= 0 {
 		return conn
@@ -30,7 +30,8 @@ type Conn struct {
 func (c *Conn) NetConn() net.Conn { return c.Conn }
 
 func (c *Conn) Read(p []byte) (int, error) {
-	if err := c.begin(c.SetReadDeadline); err != nil {
+	// The context is looked at behind the deadline, so that one set at its end is not undone.
+	if err := errors.Join(c.SetReadDeadline(time.Now().Add(c.limit)), c.ctx.Err()); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p)
@@ -38,19 +39,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 func (c *Conn) Write(p []byte) (int, error) {
-	if err := c.begin(c.SetWriteDeadline); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(p)
 	return n, c.explain(err)
-}
-
-// begin looks at the context behind the deadline that it sets, so that it cannot undo one set at its end.
-func (c *Conn) begin(set func(time.Time) error) error {
-	if err := set(time.Now().Add(c.limit)); err != nil {
-		return err
-	}
-	return c.ctx.Err()
 }
 
 func (c *Conn) explain(err error) error {

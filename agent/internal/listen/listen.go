@@ -60,8 +60,8 @@ func (l *Listener) Close() error {
 
 // Serve calls handle for each connection, in a goroutine of its own, until ctx ends; then it waits for
 // them. The end of ctx fails what a connection reads, so that handle finds its end; what it writes goes on
-// for another second. handle need not close the connection.
-func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c net.Conn)) error {
+// for another second. handle need not close the connection; when it returns [Keep], somebody else will.
+func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c net.Conn) After) error {
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	var open sync.WaitGroup
@@ -80,20 +80,34 @@ func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c
 			continue
 		}
 		open.Go(func() {
-			defer raw.Close()
 			conn := l.shake(ctx, raw)
 			if conn == nil {
+				raw.Close()
 				return
 			}
-			defer conn.Close()
-			defer context.AfterFunc(ctx, func() {
+			stop := context.AfterFunc(ctx, func() {
 				_ = raw.SetReadDeadline(past)
 				_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
-			})()
-			handle(ctx, conn)
+			})
+			after := Close
+			defer func() {
+				if stop(); after == Close {
+					conn.Close()
+				}
+			}()
+			after = handle(ctx, conn)
 		})
 	}
 }
+
+// After is what becomes of a connection when its handler has returned.
+type After bool
+
+// The choices.
+const (
+	Close After = false
+	Keep  After = true
+)
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0)

@@ -46,7 +46,7 @@ func run(t *testing.T, l *Listener, name string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) { _, _ = io.WriteString(c, name) })
+		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) After { _, _ = io.WriteString(c, name); return Close })
 	}()
 	return func() {
 		t.Helper()
@@ -134,9 +134,10 @@ func TestIdleClientsAreClosed(t *testing.T) {
 	l := open(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go l.Serve(ctx, func(_ context.Context, c net.Conn) {
+	go l.Serve(ctx, func(_ context.Context, c net.Conn) After {
 		_, err := c.Read(make([]byte, 1))
 		ended <- err
+		return Close
 	})
 	defer cancel()
 	c, err := net.Dial("tcp", l.Addr().String())
@@ -155,9 +156,10 @@ func TestTheEndOfServeEndsItsConnections(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	reading, done := make(chan bool), make(chan error)
 	go func() {
-		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) {
+		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) After {
 			close(reading)
 			_, _ = io.Copy(io.Discard, c)
+			return Close
 		})
 	}()
 	c, err := net.Dial("tcp", l.Addr().String())

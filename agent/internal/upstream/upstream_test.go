@@ -72,9 +72,10 @@ func serve(t *testing.T, pairs ...string) *server {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) {
+		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) listen.After {
 			s.conns.Add(1)
 			_, _ = io.Copy(c, c)
+			return listen.Close
 		})
 	}()
 	t.Cleanup(func() {
@@ -375,7 +376,9 @@ func TestUnixSocketsAreReached(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- l.Serve(ctx, func(_ context.Context, c net.Conn) { _, _ = io.Copy(c, c) }) }()
+	go func() {
+		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) listen.After { _, _ = io.Copy(c, c); return listen.Close })
+	}()
 	c, err := open(t, &Settings{Unix: path}).Get(t.Context())
 	if err != nil {
 		t.Fatal(err)
