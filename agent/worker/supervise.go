@@ -201,7 +201,7 @@ func (m *Module) end(i *instance) error {
 func (m *Module) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
-	p, halt, done := m.proc, m.halt, m.done
+	halt, done := m.halt, m.done
 	left := slices.Clone(m.instances)
 	m.halt = nil
 	m.wakeLocked()
@@ -209,13 +209,18 @@ func (m *Module) Close(ctx context.Context) error {
 	if halt == nil {
 		return nil
 	}
-	halt()
 	// Whoever waits for the plugin now is released when ctx ends.
 	release := context.AfterFunc(ctx, func() {
+		m.mu.Lock()
+		p := m.proc
+		m.mu.Unlock()
 		if p != nil {
 			p.kill("it has not ended in time")
 		}
 	})
+	m.life.Lock() // an instance that is on its way into a new worker arrives there
+	halt()
+	m.life.Unlock()
 	defer release()
 	var errs []error
 	for _, i := range left {
@@ -225,7 +230,7 @@ func (m *Module) Close(ctx context.Context) error {
 	m.life.Lock()
 	defer m.life.Unlock()
 	m.mu.Lock()
-	p = m.proc // the supervisor may have replaced it meanwhile
+	p := m.proc
 	m.proc = nil
 	m.mu.Unlock()
 	if p != nil {

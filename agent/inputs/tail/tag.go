@@ -51,7 +51,7 @@ func (t *tagger) of(path string) (string, error) {
 		return expand(t.tag, path), nil // fast path
 	}
 	loc := t.re.Find(nil, []byte(path))
-	if loc == nil {
+	if len(loc) == 0 {
 		return "", errNoTag
 	}
 	var b strings.Builder

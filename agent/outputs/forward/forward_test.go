@@ -149,13 +149,13 @@ func TestOtherSignalsArrive(t *testing.T) {
 	k := receiver(t, "port", port)
 	for i, compress := range []string{"text", "gzip"} {
 		o := start(t, outputtest.New(), "port", port, "compress", compress)
-		c := event.NewChunk(1, "m", event.Metrics, event.AppendMap(nil, 0), 1)
+		c := event.NewChunk(1, "m", event.Traces, event.AppendMap(nil, 0), 1)
 		if err := o.Flush(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 		k.WaitFor(t, i+1)
 	}
-	k.Want(t, "m metrics 80", "m metrics 80")
+	k.Want(t, "m traces 80", "m traces 80")
 	o := start(t, outputtest.New(), "port", port)
 	if err := o.Flush(t.Context(), event.NewChunk(1, "m", event.Blobs, nil, 1)); !plugin.Dropped(err) {
 		t.Error(err)
