@@ -92,3 +92,30 @@ func begin(part string) string { return "<!-- " + part + ": " + generated + " --
 const end = "<!-- end -->"
 
 func empty(part string) string { return begin(part) + end + "\n" }
+
+// foreign begins the help of a key that a format takes only because others have it.
+const foreign = "Taken for the sake of other formats"
+
+// The page on parsers has one table of the keys of all formats.
+func TestTheParserPageShowsTheKeysOfAllFormats(t *testing.T) {
+	var keys []option.Option
+	formats := map[string][]string{}
+	specs := Plugins().Parsers
+	for _, s := range specs {
+		for _, o := range s.Config().Options() {
+			if strings.HasPrefix(o.About, foreign) {
+				continue
+			}
+			if formats[o.Name] == nil {
+				keys = append(keys, o)
+			}
+			formats[o.Name] = append(formats[o.Name], s.Name)
+		}
+	}
+	for i := range keys {
+		if of := formats[keys[i].Name]; len(of) < len(specs) {
+			keys[i].About += " Formats: " + strings.Join(of, ", ") + "."
+		}
+	}
+	keep(t, "../../docs/parsers.md", "options", option.Markdown(keys), "")
+}
