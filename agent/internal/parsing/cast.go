@@ -66,7 +66,7 @@ func orElse(s, other string) string {
 }
 
 // appendCast appends val as its kind, as C's number readers see it: the longest beginning that is a number
-// counts, 0 if there is none. What is no bool, or no finite number, stays a text, and ok is false.
+// counts, 0 if there is none. What is no bool stays a text, and ok is false.
 func appendCast(dst []byte, k kind, val []byte) (out []byte, ok bool) {
 	switch k {
 	case kindInteger:
@@ -74,10 +74,7 @@ func appendCast(dst []byte, k kind, val []byte) (out []byte, ok bool) {
 	case kindHex:
 		return event.AppendUint(dst, leadingHex(val)), true
 	case kindFloat:
-		if f, ok := leadingFloat(val); ok {
-			return event.AppendFloat(dst, f), true
-		}
-		return event.AppendStr(dst, val), false
+		return event.AppendFloat(dst, leadingFloat(val)), true
 	case kindBool:
 		if len(val) >= 4 && foldPrefix(val, "true") {
 			return event.AppendBool(dst, true), true
@@ -168,22 +165,34 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// leadingFloat reads digits with a fraction and an exponent. ok is false for infinities and what is no
-// number by name, for which JSON has no form.
-func leadingFloat(b []byte) (f float64, ok bool) {
+// leadingFloat reads digits with a fraction and an exponent, inf or nan.
+func leadingFloat(b []byte) float64 {
 	neg, b := sign(b)
-	if len(b) >= 3 && (foldPrefix(b, "inf") || foldPrefix(b, "nan")) {
-		return 0, false
+	f := 0.0
+	switch {
+	case len(b) >= 3 && foldPrefix(b, "inf"):
+		f = math.Inf(1)
+	case len(b) >= 3 && foldPrefix(b, "nan"):
+		f = math.NaN()
+	default:
+		f, _ = strconv.ParseFloat(string(b[:decimal(b)]), 64) // without digits, 0; beyond the range, an infinity
 	}
+	if neg {
+		f = -f
+	}
+	return f
+}
+
+// decimal is the length of the number that b begins with.
+func decimal(b []byte) int {
 	n := digits(b, 0)
-	whole := n
 	if n < len(b) && b[n] == '.' {
-		if end := digits(b, n+1); end > n+1 || whole > 0 {
+		if end := digits(b, n+1); end > n+1 || n > 0 {
 			n = end
 		}
 	}
 	if n == 0 {
-		return 0, true
+		return 0
 	}
 	if e := n; e < len(b) && b[e]|0x20 == 'e' {
 		e++
@@ -194,14 +203,7 @@ func leadingFloat(b []byte) (f float64, ok bool) {
 			n = end
 		}
 	}
-	f, err := strconv.ParseFloat(string(b[:n]), 64)
-	if err != nil {
-		return 0, false
-	}
-	if neg {
-		f = -f
-	}
-	return f, true
+	return n
 }
 
 func digits(b []byte, i int) int {

@@ -64,5 +64,5 @@ func BenchmarkLogfmt(b *testing.B) {
 
 func TestHostileLinesDoNoHarm(t *testing.T) {
 	parsertest.Hostile(t, parsertest.Must(t, Plugin, "Time_Format %s"), `time=12 a="\n"`, `1970-01-01T00:00:12Z {"a":"\n"}`)
-	parsertest.Hostile(t, parsertest.Must(t, Plugin, "Types a:float"), `a=2`, `{"a":2.0}`)
+	parsertest.HostileUpTo(t, 5000, parsertest.Must(t, Plugin, "Types a:float"), `a=2`, `{"a":2.0}`)
 }

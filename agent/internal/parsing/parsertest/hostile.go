@@ -36,11 +36,11 @@ func HostileUpTo(t *testing.T, longest int, p plugin.Parser, good, want string) 
 		longest = min(longest, 5000)
 	}
 	if longest == Huge {
-		for _, line := range []string{strings.Repeat("x", Huge), `{"k":"` + strings.Repeat("é", Huge/2) + `"}`, `k="` + strings.Repeat(`\"`, Huge/2) + `"`, "k:" + strings.Repeat("v", Huge)} {
+		for _, line := range []string{`{"k":"` + strings.Repeat("é", Huge/2) + `"}`, `k="` + strings.Repeat(`\"`, Huge/2) + `"`, "k:" + strings.Repeat("v", Huge)} {
 			feed(t, p, []byte(line))
 		}
 	}
-	for _, size := range []int{1, 100, 5000, 1 << 16, 1 << 20} {
+	for _, size := range []int{1, 100, 5000, 1 << 18} {
 		for _, line := range hostile(min(size, longest)) {
 			feed(t, p, line)
 		}
