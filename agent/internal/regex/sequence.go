@@ -52,8 +52,11 @@ type inst struct {
 	in       *[256]bool
 }
 
-// maxInsts keeps small what a pattern costs in memory.
-const maxInsts = 2000
+// What a pattern may cost in memory, and how often a group is written out that is to come so many times.
+const (
+	maxInsts  = 2000
+	maxCopies = 16
+)
 
 // newSequence compiles a tree, or returns nil when it is not of this kind.
 func newSequence(root *node, groups int) *sequence {
@@ -198,6 +201,13 @@ func (s *sequence) repeatGroup(n, body *node, next int, follow class) (entry int
 			return loop, true
 		}
 		return entry, true
+	case n.min > 1 && n.min == n.max && n.max <= maxCopies: // written out
+		entry, ok = next, true
+		for i := 0; i < n.max && ok; i++ {
+			entry, ok = s.compile(body, entry, follow)
+			follow = first(body, follow)
+		}
+		return entry, ok
 	}
 	return 0, false
 }
