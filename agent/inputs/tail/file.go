@@ -46,6 +46,7 @@ type file struct {
 	fd   int
 	row  taildb.Row // what the database holds; the store's
 	ledger
+	heritage // the reader's
 
 	// The reader's.
 	offset   int64
@@ -64,6 +65,7 @@ type file struct {
 	restAt   time.Time     // since when nothing came
 
 	caughtUp bool         // it was read through once
+	ended    bool         // its last turn came to its end
 	seen     atomic.Int64 // how far it was looked at: its size, then
 	sizes    sizes
 
@@ -105,6 +107,7 @@ func (f *file) seek(offset int64) error {
 	}
 	f.passed(b[:n])
 	f.offset, f.advised, f.skipping, f.partial, f.hole = offset, offset, false, 0, offset == 0
+	f.lends = false
 	f.seen.Store(offset)
 	f.ledger.start(f.point())
 	return nil
@@ -118,7 +121,7 @@ func (f *file) passed(read []byte) {
 
 // point is how far the file was read and nothing of it waits.
 func (f *file) point() point {
-	if f.joining.Load() {
+	if f.joining.Load() || f.lends {
 		return f.held
 	}
 	return point{f.offset, f.mark}

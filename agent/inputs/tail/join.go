@@ -87,8 +87,13 @@ func (in *input) hold(f *file, read []byte, n int) {
 		return
 	}
 	at, waits := f.join.Oldest()
-	if fresh := at - f.offset; waits && fresh >= 0 {
-		f.held.at = at
+	fresh := offsetOf(at) - f.offset
+	switch {
+	case !waits || f.lends:
+	case f.inherited(at):
+		f.held = point{}
+	case fresh >= 0:
+		f.held.at = offsetOf(at)
 		f.held.mark.set(read[:len(read)-n+int(fresh)])
 	}
 	f.joining.Store(waits)
@@ -104,9 +109,6 @@ func (in *input) giveOut(ctx context.Context, to plugin.Emitter, f *file, now ti
 	f.join.Flush(now)
 	_, waits := f.join.Oldest()
 	f.joining.Store(waits)
-	if b.Len() == 0 {
-		return nil
-	}
 	return in.emit(ctx, to, f, b, f.point())
 }
 

@@ -31,6 +31,7 @@ type piece struct {
 	text []byte // may end in the middle of a line
 
 	join plugin.Joiner // of the file; nil unless lines are joined
+	base int64         // what is added to the offsets of joined lines
 
 	// skipping says that text begins inside of a line that is left out. It is changed.
 	skipping *bool
@@ -123,7 +124,7 @@ func (l *lines) take(b *event.Batch, p piece, at int, line []byte) {
 	if p.join != nil {
 		line = bytes.TrimSuffix(line, []byte{'\r'})
 		if len(line) > 0 || !l.skipEmpty {
-			p.join.Add(plugin.Line{Text: line, At: p.at + int64(at), Now: l.now.Go()})
+			p.join.Add(plugin.Line{Text: line, At: p.base + p.at + int64(at), Now: l.now.Go()})
 		}
 		return
 	}
@@ -179,7 +180,7 @@ func (l *lines) appendExtra(dst []byte, path string, at int64) []byte {
 		dst = event.AppendStr(event.AppendStr(dst, l.pathKey), path)
 	}
 	if l.offsetKey != "" {
-		dst = event.AppendInt(event.AppendStr(dst, l.offsetKey), at)
+		dst = event.AppendInt(event.AppendStr(dst, l.offsetKey), offsetOf(at))
 	}
 	return dst
 }

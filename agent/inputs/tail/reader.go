@@ -66,20 +66,27 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 	if f.stuck && !in.unstick(f) {
 		return nil
 	}
+	if err := in.inherit(ctx, to, f); err != nil {
+		return err
+	}
+	f.ended = false
 	left := in.staticBatch
 	if f.caughtUp {
 		left = in.eventBatch
 	}
 	for left > 0 {
 		n, more, err := in.readOnce(ctx, to, f)
-		if err != nil || f.stuck {
+		if err == nil && f.stuck {
+			return in.giveOut(ctx, to, f, time.Time{})
+		}
+		if err != nil {
 			return err
 		}
 		if n > 0 {
 			f.restAt = time.Time{}
 		}
 		if !more {
-			f.caughtUp = true
+			f.caughtUp, f.ended = true, true
 			return in.atEnd(ctx, to, f)
 		}
 		left -= int64(n)
@@ -119,7 +126,7 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		return 0, false, nil
 	}
 	b := event.New(f.tag)
-	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, hole: &f.hole, join: f.join})
+	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, hole: &f.hole, join: f.join, base: f.at(0)})
 	in.hold(f, in.buf[:back+r.used], r.used)
 	in.advance(f, in.buf[:back+r.used], r.used)
 	f.partial = len(text) - r.used
@@ -148,6 +155,7 @@ func (in *input) advance(f *file, read []byte, n int) {
 
 // emit sends off what was read up to end.
 func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.Batch, end point) error {
+	in.repay(f, b)
 	switch {
 	case b.Len() == 0:
 		if f.ledger.skip(end) {
@@ -235,6 +243,8 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 		return err
 	}
 	switch {
+	case f.lends:
+		return nil // it is needed until its heir has delivered what it began
 	case aged:
 		in.env.Log.Debug(fmt.Sprintf("%s was not modified for long and is closed", f.path))
 	case !rotated:
@@ -284,8 +294,11 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 		return nil
 	}
 	b := event.New(f.tag)
-	in.lines.now = event.Now()
-	in.lines.line(b, f.path, f.offset, text, len(text))
+	in.lines.now, in.lines.batch = event.Now(), b
+	in.lines.take(b, piece{path: f.path, at: f.offset, text: text, join: f.join, base: f.at(0)}, 0, text)
+	if f.join != nil {
+		f.join.Flush(time.Time{})
+	}
 	f.offset += int64(n)
 	f.mark.extend(text)
 	return in.emit(ctx, to, f, b, f.point())

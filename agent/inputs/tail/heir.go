@@ -1,0 +1,91 @@
+package tail
+
+import (
+	"context"
+
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// A record may begin in one file and go on in the file that takes its place: a container's runtime is told to
+// begin another file whenever that is due, also between two parts of a line. So a file that is read from its
+// beginning inherits what waits at the end of the one that had its path before. That one is the lender: it
+// is not let go of, and its offset stays before the record, until the record is settled.
+
+// offsetBits of where a line stands are its offset; those above tell which file of a path it is in.
+const offsetBits = 48
+
+// heritage is what a file has to do with those that had its path before and will have it.
+type heritage struct {
+	begun      bool  // it had its first turn
+	lends      bool  // what waited at its end waits in its heir
+	lender     *file // whose heir it is; nil once that is settled
+	generation int64 // how many files had its path before
+}
+
+// at is where a line at the offset stands, among all files that had the path of f.
+func (f *file) at(offset int64) int64 { return f.generation<<offsetBits + offset }
+
+func offsetOf(at int64) int64 { return at & (1<<offsetBits - 1) }
+
+// inherited reports whether the line at at is of an earlier file.
+func (f *file) inherited(at int64) bool { return at>>offsetBits != f.generation }
+
+// inherit makes f the heir of the file that had its path, if that is to be. It is for the first turn.
+func (in *input) inherit(ctx context.Context, to plugin.Emitter, f *file) error {
+	if f.begun || f.join == nil {
+		return nil
+	}
+	f.begun = true
+	g := in.predecessor(f)
+	if g == nil || f.offset > 0 {
+		return nil
+	}
+	f.generation = (g.generation + 1) & (1<<(63-offsetBits) - 1)
+	if err := in.turn(ctx, to, g); err != nil { // what is left of it comes first
+		return err
+	}
+	if !g.ended || !g.joining.Load() || g.lends {
+		return nil
+	}
+	f.join, g.join = g.join, in.lines.joiner(g.path)
+	g.joining.Store(false)
+	g.lends, f.lender, f.held = true, g, point{}
+	f.joining.Store(true)
+	return nil
+}
+
+// predecessor returns the last of the other files that had the path of f, or nil.
+func (in *input) predecessor(f *file) (last *file) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, g := range in.files {
+		if g != f && g.path == f.path && (last == nil || g.generation > last.generation) {
+			last = g
+		}
+	}
+	return last
+}
+
+// repay lets the lenders of f go on to their ends when b, which is about to be emitted, is settled: it holds
+// the last of what f has inherited.
+func (in *input) repay(f *file, b *event.Batch) {
+	if f.lender == nil || f.lends {
+		return
+	}
+	if at, waits := f.join.Oldest(); waits && f.inherited(at) {
+		return
+	}
+	for g := f.lender; g != nil; {
+		next := g.lender
+		g.lends, g.lender = false, nil
+		settled := g.ledger.send(g.point(), func() { signal(in.moved) })
+		if b.Len() > 0 && in.store != nil {
+			b.OnSettled(settled)
+		} else {
+			settled(event.Filtered)
+		}
+		g = next
+	}
+	f.lender = nil
+}
