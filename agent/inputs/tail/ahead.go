@@ -86,12 +86,12 @@ func (c *convoy) fill(b *block) bool {
 		return false
 	}
 	text := b.buf[back:got]
-	used := bytes.LastIndexByte(text, '\n') + 1
+	used := f.charset.lines(text)
 	if used == 0 {
 		return false
 	}
 	f.seen.Store(f.offset + int64(len(text)))
-	b.piece = piece{path: f.path, at: f.offset, text: text[:used], skipping: &b.skipping}
+	b.piece = piece{path: f.path, at: f.offset, text: text[:used], skipping: &b.skipping, charset: f.charset}
 	b.batch = event.New(f.tag)
 	c.advance(f, b.buf[:back+used], used)
 	b.end = point{f.offset, f.mark}

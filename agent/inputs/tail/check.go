@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/option"
@@ -17,7 +16,7 @@ const largest = 1 << 30
 // New checks the settings.
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	in := &input{config: *c, env: env, counters: newCounters(env.Metrics)}
-	err := errors.Join(in.checkPaths(), in.checkSizes(), in.checkParser(), in.checkJoin(), in.checkMissing())
+	err := errors.Join(in.checkPaths(), in.checkSizes(), in.checkParser(), in.checkJoin(), in.checkEncoding())
 	if err != nil {
 		return nil, err
 	}
@@ -100,17 +99,4 @@ func (in *input) checkParser() error {
 	}
 	in.lines.parser = p
 	return nil
-}
-
-// checkMissing refuses what is not there yet, so that nobody relies on it in vain.
-func (in *input) checkMissing() error {
-	var errs []error
-	refuse := func(set bool, key string) {
-		if set {
-			errs = append(errs, in.fault(key, "is not in this build yet", "remove it"))
-		}
-	}
-	refuse(in.unicodeEncoding != "" && !strings.EqualFold(in.unicodeEncoding, "utf-8"), "unicode.encoding")
-	refuse(in.genericEncode != "", "generic.encoding")
-	return errors.Join(errs...)
 }

@@ -53,6 +53,8 @@ type file struct {
 	advised  int64 // the kernel was told that it may forget what is before
 	mark     mark
 	before   []byte // the backSize bytes before the offset, or all
+	charset  *charset
+	detected bool // charset is known
 	skipping bool
 	warned   bool
 	failing  bool          // the last read failed
@@ -108,6 +110,7 @@ func (f *file) seek(offset int64) error {
 	f.passed(b[:n])
 	f.offset, f.advised, f.skipping, f.partial, f.hole = offset, offset, false, 0, offset == 0
 	f.lends = false
+	f.detected = f.detected && offset > 0
 	f.seen.Store(offset)
 	f.ledger.start(f.point())
 	return nil

@@ -18,6 +18,8 @@ type input struct {
 	excluded []*stdregexp.Regexp
 	tags     tagger
 	lines    lines
+	charset  *charset // as configured
+	detects  bool     // a file's own mark counts for more
 	counters
 	buf     []byte // the reader's
 	workers []lines

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
+	"golang.org/x/text/encoding"
 )
 
 // lines makes records of lines. It belongs to the reader.
@@ -22,6 +23,10 @@ type lines struct {
 	scratch []byte
 	fields  []event.Field
 	batch   *event.Batch // of the joined records
+
+	decoder   *encoding.Decoder
+	decoderOf *charset
+	decoded   []byte
 }
 
 // piece is what was read of a file.
@@ -30,8 +35,9 @@ type piece struct {
 	at   int64  // offset of text in the file
 	text []byte // may end in the middle of a line
 
-	join plugin.Joiner // of the file; nil unless lines are joined
-	base int64         // what is added to the offsets of joined lines
+	join    plugin.Joiner // of the file; nil unless lines are joined
+	base    int64         // what is added to the offsets of joined lines
+	charset *charset      // of the file
 
 	// skipping says that text begins inside of a line that is left out. It is changed.
 	skipping *bool
@@ -51,10 +57,17 @@ type result struct {
 // append adds the records of p to b.
 func (l *lines) append(b *event.Batch, p piece) (r result) {
 	limit := int(l.maxSize) - 1
-	r.used, l.batch, l.now = l.holes(p), b, event.Now()
+	wide := p.charset.wide()
+	if wide {
+		p.text = p.text[:len(p.text)&^1]
+	}
+	r.used, l.batch, l.now = l.start(p), b, event.Now()
 	for {
 		rest := p.text[r.used:]
-		n := bytes.IndexByte(rest, '\n')
+		n, feed := bytes.IndexByte(rest, '\n'), 1
+		if wide {
+			n, feed = p.charset.line(rest), 2
+		}
 		switch {
 		case n < 0 && len(rest) <= limit && !*p.skipping: // where to cut shows with the next byte
 			return r
@@ -65,11 +78,11 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 			*p.skipping = false
 			r.lost += n
 		case n >= 0 && n < limit: // fast path
-			l.take(b, p, r.used, rest[:n])
+			l.take(b, p, r.used, l.decode(p.charset, rest[:n], false))
 		case l.truncateLong:
 			cut := truncate(rest, limit)
 			r.skip(p, rest, n, len(cut))
-			l.take(b, p, r.used, cut)
+			l.take(b, p, r.used, truncate(l.decode(p.charset, cut, true), limit))
 		case l.skipLong:
 			r.skip(p, rest, n, 0)
 		default:
@@ -80,7 +93,7 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 			r.used = len(p.text)
 			return r
 		}
-		r.used += n + 1
+		r.used += n + feed
 	}
 }
 
@@ -95,14 +108,20 @@ func (r *result) skip(p piece, rest []byte, n, kept int) {
 	r.lost += n - kept
 }
 
-// holes returns how many zero bytes a file begins with: a writer that did not notice that its file was
-// truncated leaves them.
-func (l *lines) holes(p piece) int {
+// start returns how many bytes a file begins with that are no text: a byte order mark, or the zero bytes that
+// a writer leaves who did not notice that the file was truncated.
+func (l *lines) start(p piece) (n int) {
 	if p.hole == nil || !*p.hole {
 		return 0 // fast path
 	}
-	n := len(p.text) - len(bytes.TrimLeft(p.text, "\x00"))
+	if p.at == 0 {
+		n = p.charset.begin(p.text)
+	}
+	n = len(p.text) - len(bytes.TrimLeft(p.text[n:], "\x00"))
 	*p.hole = n == len(p.text)
+	if p.charset.wide() {
+		n &^= 1 // half of a character
+	}
 	return n
 }
 

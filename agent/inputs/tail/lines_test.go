@@ -200,6 +200,9 @@ func FuzzPatterns(f *testing.F) {
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("one\r\n\ntwo\nthis one is rather long\n{\"a\":1}\n\x00x"), uint64(1), uint8(0))
 	f.Add([]byte("\x00\x00\n\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\n"), uint64(2), uint8(1))
+	f.Add([]byte("\xff\xfea\x00b\x00\n\x00\x00\n\x0a\x0a\n\x00"), uint64(3), uint8(4))
+	f.Add([]byte("\x00a\x00\n\xd8\x00\xdc\x00\xd8\x00\x00\n"), uint64(4), uint8(9))
+	f.Add([]byte("\x83\x5c\xb6\n\x81"), uint64(5), uint8(12))
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64, mode uint8) {
 		l := newLines(func(c *config) {
 			c.maxSize = 10
@@ -208,12 +211,14 @@ func FuzzLines(f *testing.F) {
 			c.skipEmpty = mode&2 != 0
 		})
 		l.parser = jsonMap{}
+		sjis, _ := codePage("sjis")
+		set := []*charset{nil, utf16LE, utf16BE, sjis}[mode>>2&3]
 		read := func(most int) (records []string, lost int) {
 			b, skipping, hole := event.New("in"), false, true
 			r := rand.New(rand.NewPCG(seed, 0))
 			for at, n := 0, 0; n < len(text); {
 				n = min(len(text), n+1+r.IntN(most))
-				res := l.append(b, piece{at: int64(at), text: text[at:n], skipping: &skipping, hole: &hole})
+				res := l.append(b, piece{at: int64(at), text: text[at:n], skipping: &skipping, hole: &hole, charset: set})
 				at, lost = at+res.used, lost+res.lost
 			}
 			if _, err := event.Parse("in", bytes.Clone(b.Bytes())); err != nil {

@@ -105,8 +105,11 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 
 // readOnce reads and emits once. n is how far the offset went, more whether there may be more to read.
 func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n int, more bool, err error) {
-	back := len(f.before)
-	got, err := f.readAt(in.buf, f.offset-int64(back))
+	err = in.detect(f)
+	back, got := len(f.before), 0
+	if err == nil {
+		got, err = f.readAt(in.buf, f.offset-int64(back))
+	}
 	if err != nil {
 		in.unreadable(f, err)
 		return 0, false, nil
@@ -126,7 +129,7 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		return 0, false, nil
 	}
 	b := event.New(f.tag)
-	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, hole: &f.hole, join: f.join, base: f.at(0)})
+	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, hole: &f.hole, charset: f.charset, join: f.join, base: f.at(0)})
 	in.hold(f, in.buf[:back+r.used], r.used)
 	in.advance(f, in.buf[:back+r.used], r.used)
 	f.partial = len(text) - r.used
@@ -295,7 +298,7 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 	}
 	b := event.New(f.tag)
 	in.lines.now, in.lines.batch = event.Now(), b
-	in.lines.take(b, piece{path: f.path, at: f.offset, text: text, join: f.join, base: f.at(0)}, 0, text)
+	in.lines.take(b, piece{path: f.path, at: f.offset, text: text, join: f.join, base: f.at(0)}, 0, in.lines.decode(f.charset, text, false))
 	if f.join != nil {
 		f.join.Flush(time.Time{})
 	}

@@ -233,7 +233,7 @@ func (in *input) adopt(row taildb.Row, where string) bool {
 		return false
 	}
 	f.tag, f.path, f.where, f.rotated, f.row = tag, row.Name, where, true, row
-	f.join = in.lines.joiner(f.path)
+	f.join, f.charset = in.lines.joiner(f.path), in.charset
 	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))

@@ -130,9 +130,9 @@ func (c *config) lineOptions() []option.Option {
 		option.Switch("skip_empty_lines", &c.skipEmpty).Default("false").
 			Help("Leaves empty lines out."),
 		option.String("unicode.encoding", &c.unicodeEncoding).
-			Help("Encoding of the files: UTF-16LE, UTF-16BE, or auto to tell by the mark at the beginning."),
+			Help("Encoding of the files: UTF-16LE, UTF-16BE, or auto to tell by their first bytes. A byte order mark counts for more."),
 		option.String("generic.encoding", &c.genericEncode).
-			Help("Encoding of the files: a code page such as ShiftJIS, GBK, Big5 or Windows-1252."),
+			Help("Encoding of the files: a code page such as ShiftJIS, UHC, GBK, GB18030, Big5, Win866 or Win1252."),
 	}
 }
 

@@ -353,6 +353,7 @@ func (w *watcher) follow(path, where string) error {
 	if err != nil {
 		return err
 	}
+	f.charset = w.charset
 	f.path, f.tag, f.join, f.rotated = path, tag, w.lines.joiner(path), path != where
 	if w.follows(f.id) {
 		f.close()
