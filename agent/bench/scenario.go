@@ -45,6 +45,7 @@ var scenarios = []scenario{
 	{name: "tail-json-file", data: "json", line: jsonLine, input: parser("json"), output: toFile, delivered: countLines},
 	{name: "tail-apache2-null", data: "apache", line: apacheLine, input: parser("apache2"), output: toNull},
 	{name: "tail-cri-null", data: "cri", line: criLine, input: []string{"multiline.parser=cri"}, output: toNull},
+	{name: "tail-json-stored", data: "json", line: jsonLine, input: append(parser("json"), "storage.type=filesystem"), middle: []string{"-b", "OUT/store"}, output: toNull},
 	{name: "tail-json-plugin", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount},
 	{name: "tail-json-typed", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount, typed: true},
 	{name: "lua-keep", data: "json", line: jsonLine, input: parser("json"), middle: lua("return 0, 0, 0"), output: toNull},
@@ -134,7 +135,9 @@ func (s *scenario) args(in, out, parsers, so string) []string {
 	for _, p := range s.input {
 		args = append(args, "-p", p)
 	}
-	args = append(args, s.middle...)
+	for _, arg := range s.middle {
+		args = append(args, replace.Replace(arg))
+	}
 	rest := s.output
 	if rest[0] == "-e" {
 		rest = rest[2:]

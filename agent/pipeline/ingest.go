@@ -342,7 +342,7 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 	for {
 		g.mu.Lock()
 		why := in.overlimit(g.waiting)
-		ahead := in.rereads && in.storage != filesystem && g.queued >= readAhead
+		ahead := in.rereads && in.storage != filesystem && g.queued >= readAhead || why == "" && in.pipe().memory.behind(in.pipe().open.Load())
 		if why == "" && !ahead {
 			if g.paused {
 				g.paused = false
@@ -362,6 +362,7 @@ func (g *gate) wait(ctx context.Context, in *input) error {
 		if room == nil { // look again, so that no change is missed
 			g.mu.Unlock()
 			room = in.pipe().room()
+			in.flush() // outputs may as well begin now
 			continue
 		}
 		g.stopped++
@@ -397,7 +398,7 @@ func (in *input) overlimit(waiting int64) string {
 	if o := in.blocker(); o != nil {
 		return fmt.Sprintf("storage overlimit: the queue of %s is over storage.total_limit_size of %d, and storage.full_action is block", o.shown(), o.settings.totalLimit)
 	}
-	if p.memory.overfull(p.open.Load()) {
+	if p.memory.overfull() {
 		return fmt.Sprintf("memory budget: storage.memory_budget of %d and storage.spill_limit of %d are used up", p.set.MemoryBudget, p.set.Storage.SpillLimit)
 	}
 	return ""

@@ -102,6 +102,7 @@ func (m *memory) down(s *stored) {
 	s.place.at = nil
 	s.place.chunk.Release()
 	s.place.chunk = nil
+	m.changed()
 }
 
 // take returns the chunk for reading, until done is called.
@@ -282,9 +283,16 @@ func (m *memory) out(s *stored) bool {
 	return err == nil && s.place.users == 0
 }
 
-// overfull reports whether no more records may come for now.
-func (m *memory) overfull(more int64) bool {
+// overfull reports whether all is used up, so that no more records may come until some are gone.
+func (m *memory) overfull() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.limit > 0 && (m.stuck && m.used > m.limit || m.used+more > 2*m.limit)
+	return m.stuck && m.used > m.limit
+}
+
+// behind reports whether chunks come faster than they can be put away.
+func (m *memory) behind(more int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limit > 0 && m.trimming && m.used+more > m.limit+m.limit/4
 }

@@ -83,6 +83,7 @@ func (a *agent) run(ctx context.Context, args []string, c commandLine, stdout, s
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
+	boundMemory(a.service.Storage.MemoryBudget)
 	h := &host{args: args, agent: a, sink: a.sink, workers: a.workers}
 	h.modules.Store(mods)
 	defer func() { h.modules.Load().close(a.log) }()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,21 @@ func (s *storm) healed() {
 		s.t.Fatal(err)
 	}
 	s.Until("the second output to have it all", func() bool { return s.late().Distinct() >= s.Next })
+}
+
+// peak is the most memory that the agent has had so far, in MB.
+func (s *storm) peak() int {
+	s.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return kilobytes * 1024 / 1e6
 }
 
 // left lists the chunks that are still on disk.
@@ -135,11 +151,19 @@ func TestMemoryIsSavedAtTheEnd(t *testing.T) {
 // A dead output neither delays another nor pauses the input, however small mem_buf_limit is, and gets all of
 // it once it is back: there is no limit on retries unless one is set.
 func TestDeadOutputDelaysNoOther(t *testing.T) {
-	s := newStored(t, "    mem_buf_limit 1M\n", "storage.memory_budget 8M")
+	budget := lines(8, 256) // MB, for 10 MB of lines, or 2 GB
+	s := newStored(t, "    mem_buf_limit 1M\n", fmt.Sprintf("storage.memory_budget %dM", budget), "storage.spill_limit 4G")
 	s.Start()
 	s.held()
-	s.Write(lines(100_000, 1_000_000)) // 10 MB and more
-	s.caughtUp()
+	for s.Next < lines(100_000, 25_000_000) {
+		s.Write(100_000)
+		s.caughtUp()
+	}
+	if peak := s.peak(); peak > max(budget, 64) {
+		t.Errorf("the agent needed %d MB, storage.memory_budget is %d MB", peak, budget)
+	} else {
+		t.Logf("at most %d MB of memory for %d MB of lines", peak, s.Size/1e6)
+	}
 	s.healed()
 	s.end(false)
 	if r := s.late().Of(s.Next); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
