@@ -48,6 +48,9 @@ type Batch struct {
 	Tag  string
 	Kind Kinds // Logs, unless the bytes are another signal's payload
 
+	// Source is the instance that made the batch. The agent fills it in when it is empty.
+	Source string
+
 	data  []byte
 	other []byte // what the last edit copied the batch out of, kept for the next
 	index []entry

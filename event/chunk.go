@@ -13,6 +13,10 @@ type Chunk struct {
 	Tag  string
 	Kind Kinds
 
+	// Source is the instance that made the chunk, as far as that is known: "" for logs, and for what an
+	// earlier agent has left behind.
+	Source string
+
 	data  []byte
 	index []entry // of all of data, or none: the chunk was not put together here
 	n     int

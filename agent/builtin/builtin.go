@@ -47,6 +47,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/http"
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
 	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
+	"github.com/fluent/fluent-bit-go/agent/outputs/prometheus_exporter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
 	"github.com/fluent/fluent-bit-go/agent/outputs/tcp"
 	"github.com/fluent/fluent-bit-go/agent/outputs/udp"
@@ -132,6 +133,7 @@ func Plugins() plugin.Set {
 			http.Plugin,
 			null.Plugin,
 			plot.Plugin,
+			prometheus_exporter.Plugin,
 			stdout.Plugin,
 			tcp.Plugin,
 			udp.Plugin,

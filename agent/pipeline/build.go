@@ -90,6 +90,9 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 		JoinLimit: b.set.MultilineLimit,
 		Upstream:  b.upstream,
 		Emit: func(ctx context.Context, batch *event.Batch) error {
+			if batch.Source == "" {
+				batch.Source = inst.shown()
+			}
 			if d, ok := ctx.Value(derivedKey{}).(*derived); ok {
 				d.batches = append(d.batches, batch)
 				return nil

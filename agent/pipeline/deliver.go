@@ -186,7 +186,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 func (o *output) delivered(d *delivery, but int) {
 	o.counters.Records.Add(d.count() - uint64(but))
 	o.counters.Bytes.Add(uint64(d.size))
-	o.noteDelivery(d)
+	o.noteDelivery(d, d.count()-uint64(but))
 	o.settle(d, event.Delivered)
 }
 
@@ -217,7 +217,9 @@ func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 	for _, s := range o.processors {
 		s.apply(ctx, emitter, b, 0)
 	}
-	return event.NewChunk(c.ID, c.Tag, c.Kind, b.Bytes(), b.Len())
+	own := event.NewChunk(c.ID, c.Tag, c.Kind, b.Bytes(), b.Len())
+	own.Source = c.Source
+	return own
 }
 
 // retry queues d again, later, or gives it up when its limit is reached.

@@ -100,6 +100,9 @@ func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 		}
 		return err // never settled: the source will bring it again, if it can
 	}
+	if b.Source == "" {
+		b.Source = in.shown()
+	}
 	in.turn.RLock()
 	defer in.turn.RUnlock()
 	in.counters.Records.Add(uint64(b.Len()))
@@ -258,6 +261,10 @@ func (in *input) begin(b *event.Batch, by *route, routes []*output) *filling {
 		f.ways = ways(routes)
 	}
 	f.chunk = event.NewChunk(f.id, b.Tag, b.Kind, nil, 0)
+	if b.Kind != event.Logs {
+		f.source = b.Source
+		f.chunk.Source = b.Source
+	}
 	if in.storage == filesystem && p.disk.store != nil {
 		f.file = p.disk.store.Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag, Routes: f.ways})
 	}

@@ -31,6 +31,9 @@ func TestASignalGoesOnlyToOutputsThatTakeIt(t *testing.T) {
 			t.Errorf("%s was flushed %d times, want %d", out, n, want)
 		}
 	}
+	if n := r.got.of("source emitter.0"); n != 4 {
+		t.Errorf("%d payloads told their source, want 4", n)
+	}
 	if n := r.p.lost[NoRoute].Load(); n != 4 {
 		t.Errorf("%d payloads were lost without a route, want 4", n)
 	}

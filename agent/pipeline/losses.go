@@ -72,6 +72,7 @@ func (o *output) reject(d *delivery, r *plugin.Rejection) {
 	}
 	o.counters.DroppedRecords.Add(uint64(n))
 	o.pipe().lost[Rejected].Add(uint64(n))
+	o.pipe().noteDrop(d.in, o.shown(), d.kind, n, 0)
 	o.bursts[Rejected].say(o.log, slog.LevelError, text, uint64(n))
 	o.delivered(d, n)
 }

@@ -14,12 +14,12 @@ var (
 	waitBounds    = []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 30, 60}
 )
 
-// noteDelivery counts a chunk that o has delivered on its way from input to output.
-func (o *output) noteDelivery(d *delivery) {
+// noteDelivery counts a chunk of which o has delivered so many records, on its way from input to output.
+func (o *output) noteDelivery(d *delivery, records uint64) {
 	m := o.pipe().meter
 	way := []metric.Label{metric.L("input", d.in.shown()), metric.L("output", o.shown())}
 	if d.kind == event.Logs {
-		m.Counter("routing_logs_records_total", "Total log records routed from input to output", way...).Add(d.count())
+		m.Counter("routing_logs_records_total", "Total log records routed from input to output", way...).Add(records)
 		m.Counter("routing_logs_bytes_total", "Total bytes routed from input to output (logs)", way...).Add(uint64(d.size))
 	}
 	m.Histogram("output_latency_seconds", "End-to-end latency in seconds", latencyBounds, way...).Observe(time.Since(d.born).Seconds())

@@ -127,6 +127,7 @@ func (m *memory) take(s *stored) (*event.Chunk, error) {
 			s.place.users--
 			return nil, err
 		}
+		c.Source = s.source
 		m.up(s, c)
 	}
 	return s.place.chunk, nil

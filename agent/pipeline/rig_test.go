@@ -64,6 +64,9 @@ func (s *sink) New(env plugin.Env) (plugin.Output, error) { s.env = env; return 
 
 func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 	s.got.add("attempts " + s.env.Name)
+	if c.Kind != event.Logs {
+		s.got.add("source " + c.Source)
+	}
 	switch s.mode {
 	case "dead":
 		return errors.New("connection refused")

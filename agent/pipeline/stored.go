@@ -15,6 +15,7 @@ type stored struct {
 	id      uint64
 	tag     string
 	kind    event.Kinds
+	source  string          // the instance that made it; "" for logs
 	ways    []storage.Route // where an input's own routes lead it; nil: its tag decides
 	in      *input
 	born    time.Time

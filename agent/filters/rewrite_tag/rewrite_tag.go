@@ -103,7 +103,7 @@ type filter struct {
 	batches []*event.Batch // one per new tag, in the order of their first record
 	byTag   map[string]int // index in batches
 	emitted *metric.Counter
-	refused int            // records whose new tag could not be used
+	refused int // records whose new tag could not be used
 }
 
 // Filter moves the records that match into batches of their own and emits those.
