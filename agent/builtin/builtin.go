@@ -48,6 +48,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
 	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
 	"github.com/fluent/fluent-bit-go/agent/outputs/prometheus_exporter"
+	"github.com/fluent/fluent-bit-go/agent/outputs/prometheus_remote_write"
 	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
 	"github.com/fluent/fluent-bit-go/agent/outputs/tcp"
 	"github.com/fluent/fluent-bit-go/agent/outputs/udp"
@@ -134,6 +135,7 @@ func Plugins() plugin.Set {
 			null.Plugin,
 			plot.Plugin,
 			prometheus_exporter.Plugin,
+			prometheus_remote_write.Plugin,
 			stdout.Plugin,
 			tcp.Plugin,
 			udp.Plugin,

@@ -16,11 +16,13 @@ import (
 // commands are the programs that cases may call besides those of the system. They run in processes of their
 // own, so they may also stand behind `until` and in the background.
 var commands = map[string]func(){
-	"until":  func() { end(until(os.Args[1:])) },
-	"lines":  func() { end(lines(os.Args[1:])) },
-	"fetch":  func() { end(fetch(os.Args[1:])) },
-	"sink":   func() { end(sink(os.Args[1:])) },
-	"answer": func() { end(answer(os.Args[1:])) },
+	"until":      func() { end(until(os.Args[1:])) },
+	"lines":      func() { end(lines(os.Args[1:])) },
+	"fetch":      func() { end(fetch(os.Args[1:])) },
+	"sink":       func() { end(sink(os.Args[1:])) },
+	"answer":     func() { end(answer(os.Args[1:])) },
+	"metricsink": func() { end(metricsink(os.Args[1:])) },
+	"page":       func() { end(page(os.Args[1:])) },
 }
 
 const (

@@ -1,0 +1,142 @@
+// Package prometheus_remote_write is the output prometheus_remote_write: it sends metrics to a server that
+// takes Prometheus' remote write protocol.
+package prometheus_remote_write
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/compression"
+	"github.com/fluent/fluent-bit-go/agent/internal/httpclient"
+	"github.com/fluent/fluent-bit-go/agent/internal/remotewrite"
+	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
+	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Plugin is the output prometheus_remote_write.
+var Plugin = plugin.Spec[plugin.Output]{
+	Name:    "prometheus_remote_write",
+	Summary: "Send metrics by Prometheus' remote write protocol",
+	Kinds:   event.Metrics,
+	Workers: 2,
+	Config:  func() plugin.Config[plugin.Output] { return new(config) },
+}
+
+type config struct {
+	where     upstream.Settings
+	client    httpclient.Settings
+	labels    [][]string
+	headers   [][]string
+	user      string
+	password  string
+	compress  compression.Kind
+	uri       string
+	logAnswer bool
+	aws       bool
+	ignored   string
+}
+
+func (c *config) Options() []option.Option {
+	opts := append(c.where.Options(),
+		option.WordLists("add_label", 1, &c.labels).Help("NAME VALUE: a label for all metrics that have none of that name. Can be given many times."),
+		c.client.ProxyOption(),
+		option.String("http_user", &c.user).Help("User for basic authentication."),
+		option.String("http_passwd", &c.password).Secret().Help("Password for basic authentication."),
+		option.Enum("compression", &c.compress, compression.Snappy, compression.Gzip).Default("snappy").Help("How the body is compressed; the protocol asks for snappy."),
+		option.Switch("aws_auth", &c.aws).Default("false").Help("Sign requests for AWS (SigV4). Not in this build yet."),
+		option.String("aws_service", &c.ignored).Default("aps").Help("For aws_auth."),
+	)
+	for _, name := range []string{"aws_region", "aws_sts_endpoint", "aws_role_arn", "aws_external_id", "aws_profile"} {
+		opts = append(opts, option.String(name, &c.ignored).Help("For aws_auth."))
+	}
+	return append(opts,
+		option.WordLists("header", 1, &c.headers).Help("A header to send: its name, then its value. Can be given many times."),
+		option.String("uri", &c.uri).Help("Path of the request, with a query if need be; / unless set. Prometheus takes /api/v1/write."),
+		option.Switch("log_response_payload", &c.logAnswer).Default("true").Help("Log what the server says beside its status."),
+	)
+}
+
+func (c *config) New(env plugin.Env) (plugin.Output, error) {
+	c.where.Default(80)
+	c.client.ResponseTimeout = time.Minute
+	at := func(key string) option.Pos { v, _ := option.Lookup(env.Properties, key); return v.Pos }
+	if c.aws {
+		return nil, &option.Error{Pos: at("aws_auth"), Msg: "aws_auth: signing requests is not in this build yet", Cure: "send through a proxy that signs"}
+	}
+	if !strings.HasPrefix(c.uri, "/") {
+		c.uri = "/" + c.uri
+	}
+	o := &output{config: *c, env: env}
+	for _, l := range c.labels {
+		if len(l) != 2 {
+			return nil, &option.Error{Pos: at("add_label"), Msg: fmt.Sprintf("add_label: '%s' has no value", l[0]), Cure: "write a name, a blank and the value"}
+		}
+		o.add = append(o.add, metric.L(l[0], l[1]))
+	}
+	var err error
+	if o.header, err = httpclient.Header(c.headers); err != nil {
+		return nil, &option.Error{Pos: at("header"), Msg: err.Error(), Cure: "write a name and a value, such as: header X-Name some value"}
+	}
+	return o, c.where.Check()
+}
+
+type output struct {
+	config
+	env    plugin.Env
+	add    []metric.Label
+	header http.Header
+	http   *httpclient.Client
+}
+
+// Start reads the files that TLS needs. It does not connect: a server may be down for now.
+func (o *output) Start(context.Context) (err error) {
+	o.http, err = httpclient.New(o.where, o.client, o.env.Log)
+	return err
+}
+
+func (o *output) Close() error {
+	if o.http != nil {
+		o.http.Close()
+	}
+	return nil
+}
+
+// Flush sends all sets of a chunk as one request.
+func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
+	var body []byte
+	for s, err := range metric.All(c.Bytes()) {
+		if err != nil {
+			return plugin.Drop(fmt.Errorf("chunk of %d bytes: %w", len(c.Bytes()), err))
+		}
+		body = remotewrite.Append(body, s, o.add)
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.http.URL(o.uri), bytes.NewReader(compression.Append(nil, o.compress, body)))
+	if err != nil {
+		return plugin.Drop(err)
+	}
+	req.Header.Set("User-Agent", "Fluent-Bit")
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	req.Header.Set("Content-Encoding", string(o.compress))
+	req.Header.Set("X-Prometheus-Remote-Write-Version", "0.1.0")
+	if o.user != "" {
+		req.SetBasicAuth(o.user, o.password)
+	}
+	for name, values := range o.header {
+		req.Header[name] = values
+	}
+	a, err := o.http.Do(req)
+	if err != nil {
+		return err
+	}
+	return httpclient.Verdict(o.http.String(), a, o.logAnswer)
+}
