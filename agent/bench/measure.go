@@ -43,6 +43,9 @@ func (s *scenario) measure(work, in string, a *agent) (u usage, err error) {
 	if err := os.WriteFile(conf, []byte(parsers), 0o644); err != nil {
 		return u, err
 	}
+	if err := writePod(out); err != nil {
+		return u, err
+	}
 	var so string
 	if s.output[0] == "-e" {
 		if so, err = s.buildPlugin(work, a.theirs); err != nil {

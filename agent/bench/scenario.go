@@ -19,7 +19,7 @@ type scenario struct {
 	line   func(dst []byte, i int) []byte // makes line i
 	files  int                            // more than one: data is a folder with so many files
 	input  []string                       // properties of the input
-	middle []string                       // arguments between input and output
+	middle []string                       // arguments between input and output; OUT is replaced
 	output []string                       // arguments of the output; OUT and SO are replaced
 	typed  bool                           // SO is written with package plugin, also for the other agent
 	// delivered tells how many records arrived; nil when nobody counts.
@@ -50,6 +50,8 @@ var scenarios = []scenario{
 	{name: "tail-json-typed", data: "json", line: jsonLine, input: parser("json"), output: toCount, delivered: readCount, typed: true},
 	{name: "lua-keep", data: "json", line: jsonLine, input: parser("json"), middle: lua("return 0, 0, 0"), output: toNull},
 	{name: "lua-edit", data: "json", line: jsonLine, input: parser("json"), middle: lua("rec.level = string.upper(rec.level) return 2, ts, rec"), output: toNull},
+	{name: "kubernetes-add", data: "docker", line: dockerLine, input: append(parser("json"), kubeTag), middle: kubernetes(), output: toNull},
+	{name: "kubernetes-merge", data: "docker", line: dockerLine, input: append(parser("json"), kubeTag), middle: kubernetes("merge_log=on", "keep_log=off"), output: toNull},
 	{name: "tail-1000-files", data: "many", line: jsonLine, files: 1000, input: parser("json"), output: toNull},
 }
 

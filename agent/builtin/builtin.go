@@ -9,6 +9,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/filters/expect"
 	"github.com/fluent/fluent-bit-go/agent/filters/geoip2"
 	"github.com/fluent/fluent-bit-go/agent/filters/grep"
+	"github.com/fluent/fluent-bit-go/agent/filters/kubernetes"
 	"github.com/fluent/fluent-bit-go/agent/filters/log_to_metrics"
 	"github.com/fluent/fluent-bit-go/agent/filters/lua"
 	"github.com/fluent/fluent-bit-go/agent/filters/modify"
@@ -102,6 +103,7 @@ func Plugins() plugin.Set {
 			expect.Plugin,
 			geoip2.Plugin,
 			grep.Plugin,
+			kubernetes.Plugin,
 			lua.Plugin,
 			log_to_metrics.Plugin,
 			modify.Plugin,
