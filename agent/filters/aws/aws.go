@@ -2,6 +2,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/enrich"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -67,7 +69,7 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	if base == "" {
 		base = "http://169.254.169.254"
 	}
-	f := &filter{config: *c, log: env.Log, service: newService(strings.TrimSuffix(base, "/"), c.version == "v2")}
+	f := &filter{config: *c, log: env.Log, missed: env.Metrics.Counter("request_errors_total", "Questions that the instance's metadata service did not answer"), service: newService(strings.TrimSuffix(base, "/"), c.version == "v2")}
 	f.plan()
 	return f, nil
 }
@@ -75,6 +77,7 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 type filter struct {
 	config
 	log     *slog.Logger
+	missed  *metric.Counter
 	service *service
 	facts   []fact
 	known   atomic.Pointer[[]event.Field]
@@ -207,10 +210,11 @@ func (f *filter) fetch(ctx context.Context) (first error) {
 		fact := &f.facts[i]
 		if !fact.done {
 			fields, err := fact.fetch(ctx)
-			if err == nil {
-				fact.got, fact.done = fields, true
-			} else if first == nil {
-				first = fmt.Errorf("cannot get the %s from the instance's metadata service: %w", fact.name, err)
+			fact.got, fact.done = fields, err == nil
+			if err != nil {
+				f.missed.Inc()
+				first = cmp.Or(first, fmt.Errorf("cannot get the %s from the instance's metadata service: %w", fact.name, err))
+				continue
 			}
 		}
 		known = append(known, fact.got...)

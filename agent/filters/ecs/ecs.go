@@ -78,6 +78,8 @@ func (c *config) addKey(_ string, v option.Value) error {
 func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	base := "http://" + net.JoinHostPort(c.host, strconv.Itoa(c.port))
 	f := &filter{config: *c, log: env.Log, agent: newAgent(base), tasks: map[string]*entry{}, failed: map[string]*entry{}}
+	unanswered := env.Metrics.Counter("request_errors_total", "Questions that the ECS agent did not answer")
+	f.trouble.Counter, f.noTask.Counter = unanswered, unanswered
 	if len(c.add) == 0 {
 		env.Log.Warn("nothing is added; name what with add, for instance: add cluster $ClusterName")
 	}

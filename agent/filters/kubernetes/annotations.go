@@ -12,6 +12,7 @@ import (
 // wishes are what a pod says about its log with annotations fluentbit.io/parser and fluentbit.io/exclude, each
 // for the streams stdout and stderr.
 type wishes struct {
+	any     bool
 	parser  [2]wish[plugin.Parser]
 	exclude [2]wish[bool]
 }
@@ -88,6 +89,7 @@ func (f *filter) wishParser(w *wishes, stream int, specific bool, name string, p
 		warn(f.log, "there is no parser '%s', which the annotation fluentbit.io/parser of pod %s/%s names", name, p.namespace, p.name)
 		return
 	}
+	w.any = true
 	grant(&w.parser, stream, wish[plugin.Parser]{parser, name, true, specific})
 }
 
@@ -97,6 +99,7 @@ func (f *filter) wishExclude(w *wishes, stream int, specific bool, v event.Value
 		return
 	}
 	yes, _ := option.ParseBool(text(v))
+	w.any = true
 	grant(&w.exclude, stream, wish[bool]{yes, "", true, specific})
 }
 

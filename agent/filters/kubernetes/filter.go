@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -169,28 +168,33 @@ func (f *filter) look(ctx context.Context, o *origin) {
 	}
 }
 
+func streamOf(body event.Value) int {
+	switch string(body.Get("stream").Str()) {
+	case "stdout":
+		return stdout
+	case "stderr":
+		return stderr
+	}
+	return noStream
+}
+
 // edit adds to one record, or drops it when the pod does not want it.
 func (f *filter) edit(e *event.Edit, o *origin) {
-	body := e.Body()
-	stream := noStream
-	switch s := body.Get("stream").Str(); {
-	case bytes.Equal(s, []byte("stdout")):
-		stream = stdout
-	case bytes.Equal(s, []byte("stderr")):
-		stream = stderr
-	}
-	if o.excluded(stream) {
-		e.Drop()
-		return
+	body, parser := e.Body(), f.mergeWith
+	if o.any {
+		stream := streamOf(body)
+		if o.excluded(stream) {
+			e.Drop()
+			return
+		}
+		if p := o.parserFor(stream); p != nil {
+			parser = p
+		}
 	}
 	if !f.merge {
 		f.fields = enrich.Append(f.fields[:0], body, o.add)
 		e.SetFields(f.fields)
 		return
-	}
-	parser := o.parserFor(stream)
-	if parser == nil {
-		parser = f.mergeWith
 	}
 	t := f.mergeLog(body, parser, o.add)
 	if t == (event.Time{}) {

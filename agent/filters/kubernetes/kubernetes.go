@@ -124,6 +124,10 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 		f.mergeWith = p
 	}
 	f.store = newStore(c, env.Log)
+	unanswered := env.Metrics.Counter("request_errors_total", "Questions that were not answered, so that records got what their tag tells")
+	f.store.trouble.Counter, f.store.entities.trouble.Counter = unanswered, unanswered
+	f.store.missing.Counter = env.Metrics.Counter("pods_not_found_total", "Pods that the cluster did not know")
+	f.strange.Counter = env.Metrics.Counter("bad_tags_total", "Batches, or records of the journal, that named no pod")
 	return f, nil
 }
 

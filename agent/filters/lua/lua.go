@@ -89,7 +89,13 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	if err := check(&s); err != nil {
 		return nil, fmt.Errorf("the script does not compile: %w", err)
 	}
-	return &filter{script: s, log: env.Log}, nil
+	return &filter{
+		script:     s,
+		log:        env.Log,
+		failed:     burst.Log{Counter: env.Metrics.Counter("call_errors_total", "Batches that went on unchanged because the function failed")},
+		unexpected: burst.Log{Counter: env.Metrics.Counter("unexpected_codes_total", "Batches in which the function returned a code that means nothing")},
+		renewed:    burst.Log{Counter: env.Metrics.Counter("restarts_total", "Times that the script was started anew")},
+	}, nil
 }
 
 // read finds the script's file.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -28,6 +29,7 @@ func begin(t testing.TB, code string, conf ...string) (*filter, *bytes.Buffer) {
 	var log bytes.Buffer
 	f, err := filtertest.Build(filtertest.With(Plugin, func(e *plugin.Env) {
 		e.Log = slog.New(slog.NewTextHandler(&log, nil))
+		e.Metrics = metric.NewRegistry("fluentbit", "filter")
 	}), props)
 	if err != nil {
 		t.Fatal(err)
@@ -192,8 +194,8 @@ func TestAnErrorLeavesTheWholeBatchAndIsLoggedOnce(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	}
-	if n := strings.Count(log.String(), "no luck"); n != 1 || f.failed.Total() != 3 {
-		t.Errorf("%d lines, %d counted:\n%s", n, f.failed.Total(), log)
+	if n := strings.Count(log.String(), "no luck"); n != 1 || f.failed.Counter.Value() != 3 {
+		t.Errorf("%d lines, %d counted:\n%s", n, f.failed.Counter.Value(), log)
 	}
 	if got, _ := run(t, `return 2, ts, {new = true}`, `{"a":1}`); got != `{"new":true}` {
 		t.Errorf("afterwards: %s", got)

@@ -69,7 +69,12 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	if _, err := os.Stat(c.path.Text); err != nil {
 		return nil, &option.Error{Pos: c.path.Pos, Msg: "wasm_path: " + err.Error(), Cure: "name a WebAssembly file that can be read"}
 	}
-	return &filter{config: *c, log: env.Log, style: env.JSON}, nil
+	return &filter{
+		config: *c,
+		log:    env.Log,
+		style:  env.JSON,
+		failed: burst.Log{Counter: env.Metrics.Counter("call_errors_total", "Records that went on unchanged because the call failed")},
+	}, nil
 }
 
 type filter struct {

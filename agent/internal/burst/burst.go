@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/metric"
 )
 
 // quiet is how long a failure that was logged is only counted.
@@ -13,6 +15,8 @@ const quiet = 10 * time.Second
 
 // Log counts the failures of one kind. Its zero value is ready; one goroutine at a time uses it.
 type Log struct {
+	Counter *metric.Counter // counts them too, unless it is nil
+
 	total uint64 // all failures
 	since uint64 // those since the last line
 	next  time.Time
@@ -22,6 +26,9 @@ type Log struct {
 // stands in the log since less than ten seconds. Then it is counted, and the next line gives the number.
 func (l *Log) Error(log *slog.Logger, what string) {
 	l.total++
+	if l.Counter != nil {
+		l.Counter.Inc()
+	}
 	now := time.Now()
 	if now.Before(l.next) {
 		l.since++
