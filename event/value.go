@@ -83,10 +83,18 @@ func (v Value) Get(key string) Value {
 	var found Value
 	n, rest, _ := msgp.MapHeader(v)
 	for range n {
-		k := msgp.Skip(rest)
+		var hit bool
+		k := 1 + int(rest[0]&0x1f)
+		if rest[0]&0xe0 == 0xa0 { // fast path: a short text
+			hit = k == 1+len(key) && string(rest[1:k]) == key
+		} else {
+			k = msgp.Size(rest)
+			s, ok := msgp.ReadStr(rest[:k])
+			hit = ok && string(s) == key
+		}
 		val := rest[k:]
-		size := msgp.Skip(val)
-		if s, ok := msgp.ReadStr(rest[:k]); ok && string(s) == key {
+		size := msgp.Size(val)
+		if hit {
 			found = Value(val[:size:size])
 		}
 		rest = val[size:]
@@ -112,8 +120,8 @@ func (v Value) Pairs() iter.Seq2[Value, Value] {
 	return func(yield func(k, v Value) bool) {
 		n, rest, _ := msgp.MapHeader(v)
 		for range n {
-			k := msgp.Skip(rest)
-			e := k + msgp.Skip(rest[k:])
+			k := msgp.Size(rest)
+			e := k + msgp.Size(rest[k:])
 			if !yield(Value(rest[:k:k]), Value(rest[k:e:e])) {
 				return
 			}
@@ -150,8 +158,8 @@ func (f Field) Is(key string) bool {
 func AppendFields(dst []Field, v Value) []Field {
 	n, rest, _ := msgp.MapHeader(v)
 	for range n {
-		k := msgp.Skip(rest)
-		e := k + msgp.Skip(rest[k:])
+		k := msgp.Size(rest)
+		e := k + msgp.Size(rest[k:])
 		dst = append(dst, Field{Value(rest[:k:k]), Value(rest[k:e:e])})
 		rest = rest[e:]
 	}

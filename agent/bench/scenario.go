@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,6 +40,25 @@ func lua(body string) []string {
 	return []string{"-F", "lua", "-m", "*", "-p", "call=f", "-p", "code=function f(tag, ts, rec) " + body + " end"}
 }
 
+// filter is a filter for all tags, with its properties.
+func filter(name string, props ...string) []string {
+	args := []string{"-F", name, "-m", "*"}
+	for _, p := range props {
+		args = append(args, "-p", p)
+	}
+	return args
+}
+
+// filtered is tail, the parser json, filters, and an output that takes no time.
+func filtered(name string, filters ...[]string) scenario {
+	return scenario{name: name, data: "json", line: jsonLine, input: parser("json"), middle: slices.Concat(filters...), output: toNull}
+}
+
+var (
+	modify  = filter("modify", "set=service shop", "rename=msg message", "remove=user")
+	another = filter("modify", "set=service shop")
+)
+
 var scenarios = []scenario{
 	{name: "tail-null", data: "json", line: jsonLine, output: toNull},
 	{name: "tail-json-null", data: "json", line: jsonLine, input: parser("json"), output: toNull},
@@ -52,6 +72,14 @@ var scenarios = []scenario{
 	{name: "lua-edit", data: "json", line: jsonLine, input: parser("json"), middle: lua("rec.level = string.upper(rec.level) return 2, ts, rec"), output: toNull},
 	{name: "kubernetes-add", data: "docker", line: dockerLine, input: append(parser("json"), kubeTag), middle: kubernetes(), output: toNull},
 	{name: "kubernetes-merge", data: "docker", line: dockerLine, input: append(parser("json"), kubeTag), middle: kubernetes("merge_log=on", "keep_log=off"), output: toNull},
+	filtered("filter-grep", filter("grep", "exclude=level ^debug$")),
+	filtered("filter-modify", modify),
+	filtered("filter-modify-add", another),
+	filtered("filter-modify-add-5", another, another, another, another, another),
+	filtered("filter-record_modifier", filter("record_modifier", "record=service shop", "remove_key=user")),
+	filtered("filter-nest", filter("nest", "operation=nest", "wildcard=host", "wildcard=path", "nest_under=http")),
+	{name: "filter-parser", data: "apache", line: apacheLine, middle: filter("parser", "key_name=log", "parser=apache2", "reserve_data=on"), output: toNull},
+	filtered("filter-rewrite_tag", []string{"-F", "rewrite_tag", "-m", "tail.*", "-p", "rule=$level ^error$ err.$TAG false"}),
 	{name: "tail-1000-files", data: "many", line: jsonLine, files: 1000, input: parser("json"), output: toNull},
 }
 

@@ -141,6 +141,23 @@ func Skip(b []byte) int {
 	return pos
 }
 
+// Size is [Skip] for bytes that were checked: the fast path of walking a map's pairs, small enough to become a
+// part of the loop.
+func Size(b []byte) int {
+	if s := shapes[b[0]]; s < shChild {
+		return 1 + int(s)
+	}
+	return sizeLong(b)
+}
+
+//go:noinline
+func sizeLong(b []byte) int {
+	if b[0] == 0xd9 {
+		return 2 + int(b[1])
+	}
+	return Skip(b)
+}
+
 // special reads a lead byte that a length field follows: the bytes it takes, without children, and how
 // many children there are.
 func special(b []byte) (n, children int) {

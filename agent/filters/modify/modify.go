@@ -69,7 +69,7 @@ func (c *config) addRule(name string, v option.Value) error {
 	if len(parts) != a.words || parts[0] == "" {
 		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: '%s' is not %s", name, v.Text, a.form), Cure: "put quotes around what holds blanks"}
 	}
-	r := rule{apply: a.apply, key: parts[0], prefix: strings.TrimSuffix(parts[0], "*")}
+	r := rule{name: a.name, apply: a.apply, key: parts[0], prefix: strings.TrimSuffix(parts[0], "*")}
 	r.newKey = event.AppendStr(nil, parts[0])
 	if a.words == 2 {
 		r.to, r.value = parts[1], event.AppendStr(nil, parts[1])
@@ -84,10 +84,13 @@ func (c *config) addRule(name string, v option.Value) error {
 	return nil
 }
 
-func (c *config) New(plugin.Env) (plugin.Filter, error) { return &filter{config: *c}, nil }
+func (c *config) New(plugin.Env) (plugin.Filter, error) {
+	return &filter{config: *c, idle: newWatch(c.rules)}, nil
+}
 
 type filter struct {
 	config
+	idle   *watch        // nil: every record is taken apart
 	fields []event.Field // of the record in hand; kept for its memory
 }
 
@@ -97,7 +100,7 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		return nil
 	}
 	for e := range b.Edit() {
-		if !f.holds(e.Body()) {
+		if !f.holds(e.Body()) || f.idle != nil && f.idle.idle(e.Body()) {
 			continue
 		}
 		fields, changed := event.AppendFields(f.fields[:0], e.Body()), false

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
+	"github.com/fluent/fluent-bit-go/event"
 )
 
 func run(t *testing.T, conf, in, want string) {
@@ -110,4 +111,34 @@ func BenchmarkRename(b *testing.B) {
 func BenchmarkUntouched(b *testing.B) { filtertest.Bench(b, Plugin, "Rename no yes", "Remove none") }
 func BenchmarkCondition(b *testing.B) {
 	filtertest.Bench(b, Plugin, "Condition Key_value_equals level error", "Set alarm yes")
+}
+
+func TestWhatIsPassedOverWouldNotHaveChanged(t *testing.T) {
+	records := []string{
+		`{}`, `{"a":"x"}`, `{"b":"x","a":"1"}`, `{"a":"1","b":2}`, `{"b":1}`, `{"a":"1"}`, `{"a":"1","a":"2"}`, `{"b":1,"c":{"a":1},"b":2}`,
+		`{"c":1,"` + strings.Repeat("k", 40) + `":1,"a":"1"}`,
+	}
+	long := strings.Repeat("k", 40)
+	rules := []string{"Set a 1", "Add a 1", "Remove a", "Rename a b", "Hard_rename a b", "Copy a b", "Hard_copy a b", "Hard_rename a a", "Hard_copy b b", "Rename " + long + " b", "Remove_wildcard a"}
+	for _, one := range rules {
+		for _, two := range rules {
+			f, err := filtertest.Build(Plugin, filtertest.Properties(one, two))
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := func() string {
+				b := filtertest.Batch(t, records...)
+				b.Append(event.Time{}, nil, event.Value{0x81, 0xd9, 1, 'a', 1}) // a short key in a long form
+				if err := f.Filter(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+				return strings.Join(filtertest.Lines(b), "\n")
+			}
+			fast := run()
+			f.(*filter).idle = nil
+			if slow := run(); fast != slow {
+				t.Errorf("%s, %s:\n%s\nand without passing over\n%s", one, two, fast, slow)
+			}
+		}
+	}
 }

@@ -35,6 +35,7 @@ var actions = []action{
 // rule is one action with its words. Applied to the fields of a record it returns them as they are after
 // it, in the same memory where they fit, and whether it did anything.
 type rule struct {
+	name   string
 	apply  func(*rule, []event.Field) ([]event.Field, bool)
 	key    string
 	prefix string      // key without a * at its end
