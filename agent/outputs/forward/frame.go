@@ -75,10 +75,11 @@ func (p *protocol) tagOf(tag string, body event.Value) string {
 	if p.tag == nil {
 		return tag
 	}
-	if t, ok := p.tag.AppendText(nil, accessor.Source{Tag: tag, Body: body}); ok {
-		return string(t)
+	t, _ := p.tag.AppendText(nil, accessor.Source{Tag: tag, Body: body}) // what is missing is left out
+	if len(t) == 0 {
+		return tag
 	}
-	return tag
+	return string(t)
 }
 
 // appendOptions appends the option map. The chunk's token comes first and is made of the payload, so that an
