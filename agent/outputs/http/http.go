@@ -7,6 +7,7 @@ package http
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -81,58 +82,55 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 // flushGELF leaves out records that GELF has no form for: they would fail in the same way for ever.
 func (o *output) flushGELF(ctx context.Context, c *event.Chunk, h header) error {
 	var body []byte
-	var bad error
-	left := 0
+	var bad []int
+	var why error
+	i := 0
 	for r := range c.Records() {
 		out, err := o.gelf.Append(body, r, o.records.Style)
 		if err != nil {
-			bad, left = err, left+1
-			continue
+			bad, why = append(bad, i), err
+		} else {
+			body = append(out, '\n')
 		}
-		body = append(out, '\n')
-	}
-	if bad != nil {
-		o.env.Log.Warn(fmt.Sprintf("%d of %d records with tag '%s' are left out: %v", left, c.Len(), c.Tag, bad))
+		i++
 	}
 	if len(body) == 0 {
-		return plugin.Drop(bad)
+		return plugin.Drop(why)
 	}
-	return o.send(ctx, c.Tag, body, h)
+	if err := o.send(ctx, c.Tag, body, h); err != nil {
+		return err
+	}
+	return plugin.Reject(why, bad...)
 }
 
 // flushEach sends each record on its own. When one has to be tried again, those before it are not.
 func (o *output) flushEach(ctx context.Context, c *event.Chunk) error {
-	done := o.sent.of(c.ID)
-	var refused error
-	without, i := 0, -1
+	p := o.sent.of(c.ID)
+	i := -1
 	for r := range c.Records() {
-		if i++; i < done {
+		if i++; i < p.done {
 			continue
 		}
-		body, h, ok := o.parts(r)
-		if !ok {
-			without++
-			continue
+		err := errNoParts
+		if body, h, ok := o.parts(r); ok {
+			err = o.send(ctx, c.Tag, body, h)
 		}
-		err := o.send(ctx, c.Tag, body, h)
-		if err != nil && !plugin.Dropped(err) {
-			o.sent.note(c.ID, i)
+		if err != nil && !plugin.Dropped(err) && err != errNoParts {
+			o.sent.note(c.ID, p)
 			return err
 		}
-		if err != nil {
-			refused = err
+		if p.done = i + 1; err != nil {
+			p.rejected, p.why = append(p.rejected, i), err
 		}
 	}
 	o.sent.forget(c.ID)
-	if without > 0 {
-		err := fmt.Errorf("%d of %d records with tag '%s' lack a text under body_key '%s' or a map under headers_key '%s'", without, c.Len(), c.Tag, o.bodyKey, o.headersKey)
-		if without == c.Len() {
-			return plugin.Drop(err)
-		}
-		o.env.Log.Warn(err.Error() + "; they are left out")
+	if len(p.rejected) == c.Len() {
+		return plugin.Drop(p.why)
 	}
-	return refused
+	return plugin.Reject(p.why, p.rejected...)
 }
+
+var errNoParts = errors.New("the record lacks a text under body_key or a map under headers_key")
 
 func (o *output) parts(r *event.Record) (body []byte, h header, ok bool) {
 	v := o.bodyKey.Get(r.Body())
