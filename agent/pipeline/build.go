@@ -116,6 +116,7 @@ func (b *builder) upstream(name string) ([]plugin.Node, bool) {
 }
 
 func (b *builder) input(s config.Section) {
+	s = address(s, "listen")
 	spec, err := lookup(b.specs.Inputs, s, "input", b.set.Planned)
 	if err != nil {
 		b.fail(unknown(err))
@@ -201,6 +202,7 @@ func (b *builder) filter(s config.Section) {
 }
 
 func (b *builder) output(s config.Section, inputs, outputs int) {
+	s = address(s, "host")
 	spec, err := lookup(b.specs.Outputs, s, "output", b.set.Planned)
 	if err != nil {
 		b.fail(unknown(err))

@@ -46,8 +46,8 @@ func (c *chain) again() {
 	if c.rnd.IntN(2) == 0 {
 		a = c.second
 	}
-	c.second.Unblock()
 	if a.Continue(); c.rnd.IntN(4) == 0 {
+		c.second.Unblock()
 		a.Terminate()
 	} else {
 		a.Kill()
