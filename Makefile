@@ -23,7 +23,7 @@ COMMIT := $(shell git describe --always --dirty 2>/dev/null)
 all: build plugins
 
 build:
-	$(GO) build -ldflags '-X main.commit=$(COMMIT)' -o bin/fluent-bit ./agent/cmd/fluent-bit
+	$(GO) build -ldflags '-X github.com/fluent/fluent-bit-go/agent/cmd.commit=$(COMMIT)' -o bin/fluent-bit ./agent/cmd/fluent-bit
 
 plugins: $(PLUGINS)
 

@@ -31,6 +31,7 @@ var rooms = map[string]string{
 	"examples":       "plugin event option metric cshared output input",
 
 	"agent":          "",
+	"agent/author":   sdk + "agent/worker agent/internal source",
 	"agent/internal": "plugin event option metric agent/internal",
 
 	// A kind of plugin never lists its kind, so that no plugin can lean on its neighbour.

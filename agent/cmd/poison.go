@@ -1,6 +1,6 @@
 //go:build poison
 
-package main
+package cmd
 
 import "github.com/fluent/fluent-bit-go/event"
 

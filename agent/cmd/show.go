@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/pipeline"
 	"github.com/fluent/fluent-bit-go/agent/worker"
 	"github.com/fluent/fluent-bit-go/option"
+	"github.com/fluent/fluent-bit-go/plugin"
 )
 
 // show prints what the options ask for in place of running: help, schema, version.
-func (c commandLine) show(ctx context.Context, stdout, stderr io.Writer) int {
+func (c commandLine) show(ctx context.Context, built plugin.Set, stdout, stderr io.Writer) int {
 	if c.Show == showVersion {
 		return done(stderr, writeVersion(stdout))
 	}
@@ -29,9 +29,9 @@ func (c commandLine) show(ctx context.Context, stdout, stderr io.Writer) int {
 		loaded.add(worker.New(info, worker.Options{}), info.Type)
 	}
 	if c.Show == showHelp {
-		return done(stderr, writeHelp(stdout, builtin.Plugins(), loaded.set))
+		return done(stderr, writeHelp(stdout, built, loaded.set))
 	}
-	all := describe(loaded.join(builtin.Plugins()), pipeline.Common)
+	all := describe(with(built, loaded.set), pipeline.Common)
 	if c.Show == showSchema {
 		return done(stderr, writeSchema(stdout, all))
 	}
@@ -53,11 +53,10 @@ func done(stderr io.Writer, err error) int {
 }
 
 // writeReport prints what a supporter wants to know about this agent and its configuration.
-func writeReport(w io.Writer, t *config.Tree) {
+func writeReport(w io.Writer, t *config.Tree, built plugin.Set) {
 	host, _ := os.Hostname()
 	fmt.Fprintf(w, "\nFluent Bit report\n\n[Fluent Bit]\n    Version  %s\n    Commit   %s\n    Go       %s\n\n[Host]\n    Name     %s\n    OS       %s\n    CPU      %s, %d cores\n\n",
 		version, revision(), runtime.Version(), host, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	built := builtin.Plugins()
 	fmt.Fprintf(w, "[Built plugins]\n    Inputs   %d\n    Filters  %d\n    Outputs  %d\n", len(built.Inputs), len(built.Filters), len(built.Outputs))
 	for _, part := range []struct {
 		title string

@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/admin"
-	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/metrics"
 	"github.com/fluent/fluent-bit-go/agent/internal/stats"
 	"github.com/fluent/fluent-bit-go/agent/pipeline"
 	"github.com/fluent/fluent-bit-go/metric"
+	"github.com/fluent/fluent-bit-go/plugin"
 )
 
 // host is the running agent: the configuration in force and what can replace it.
 type host struct {
-	args []string // of the command line, which a reload reads again
-	run  *pipeline.Runner
+	args  []string   // of the command line, which a reload reads again
+	built plugin.Set // what is compiled in
+	run   *pipeline.Runner
 
 	// These two are the same through all reloads.
 	sink    *logger.Sink
@@ -79,7 +80,7 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := pipeline.Build(next.tree, mods.join(builtin.Plugins()), next.settings(mods, h.Metrics))
+	p, err := pipeline.Build(next.tree, with(h.built, mods.set), next.settings(mods, h.Metrics))
 	if err != nil {
 		return err
 	}

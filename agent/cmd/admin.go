@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/fluent/fluent-bit-go/agent/admin"
-	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -17,7 +16,7 @@ import (
 func (h *host) serveAdmin(ctx context.Context) (end func(), err error) {
 	a := h.agent
 	log := logger.New(a.sink, "http_server", logger.Options{Level: a.level})
-	all := h.modules.Load().join(builtin.Plugins())
+	all := with(h.built, h.modules.Load().set)
 	s, err := admin.Listen(admin.Options{
 		Listen: net.JoinHostPort(a.service.HTTPListen, strconv.Itoa(a.service.HTTPPort)),
 		Health: admin.Limits{

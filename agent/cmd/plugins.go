@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -131,15 +131,6 @@ func (m *modules) add(mod *worker.Module, t worker.Type) {
 	case worker.Custom:
 		m.set.Customs = append(m.set.Customs, mod.CustomSpec())
 	}
-}
-
-// join puts the loaded plugins behind the built-in ones: of two with one name the later one counts.
-func (m *modules) join(set plugin.Set) plugin.Set {
-	set.Inputs = append(set.Inputs, m.set.Inputs...)
-	set.Filters = append(set.Filters, m.set.Filters...)
-	set.Outputs = append(set.Outputs, m.set.Outputs...)
-	set.Customs = append(set.Customs, m.set.Customs...)
-	return set
 }
 
 // collect adds what plugins in workers count.
