@@ -141,9 +141,6 @@ func (b *builder) input(s config.Section) {
 		b.fail(err)
 		return
 	}
-	if in.storage == filesystem {
-		b.p.emitter.storage = filesystem // what filters emit later is as safe as what they got
-	}
 	if in.settings.rateGate {
 		b.warn(s.Pos, "unset it", "rate_gate is not in this build yet: the input is not slowed down")
 	}

@@ -50,7 +50,8 @@ type disk struct {
 	probing bool
 	maxUp   int
 	room    func() // the disk takes data again
-	buried  burst  // dead letters that could not be kept
+	works   sync.WaitGroup
+	buried  burst // dead letters that could not be kept
 }
 
 // openStorage opens the folder when there is one and it is not open yet.
@@ -135,7 +136,7 @@ func (k *disk) probe() {
 	if skip {
 		return
 	}
-	go func() {
+	k.works.Go(func() {
 		err := k.store.Probe()
 		k.mu.Lock()
 		k.probing, k.failing = false, err
@@ -144,7 +145,7 @@ func (k *disk) probe() {
 			k.log.Info("the disk takes data again")
 			k.room()
 		}
-	}()
+	})
 }
 
 // takeUp queues the chunks of earlier runs, and those that had no output before the last reload.
@@ -307,7 +308,7 @@ func (p *Pipeline) syncStorage() {
 }
 
 func (p *Pipeline) closeStorage() {
-	within(p.memory.works.Wait, time.After(closeTimeout))
+	within(func() { p.memory.works.Wait(); p.disk.works.Wait() }, time.After(closeTimeout))
 	_ = p.memory.spill.Close()
 	if p.disk.store == nil {
 		return
@@ -321,7 +322,7 @@ func (p *Pipeline) closeStorage() {
 // flushSoon sends off the open chunks. An input that waits for a slow disk right now is passed over.
 func (p *Pipeline) flushSoon() {
 	for _, in := range append(p.inputs[:len(p.inputs):len(p.inputs)], p.emitter) {
-		if in.storage != filesystem {
+		if in.storage != filesystem && in != p.emitter {
 			in.flush()
 		} else if in.mu.TryLock() {
 			in.flushLocked()

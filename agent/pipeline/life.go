@@ -41,6 +41,7 @@ func (p *Pipeline) launch() {
 			one.work.Go(func() { p.report(one.instance, guard(func() error { return b.Background(one.hard) })) })
 		}
 	}
+	p.adjust()
 	p.takeUp()
 	for _, o := range p.outputs {
 		for range o.workers {

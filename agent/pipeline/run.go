@@ -20,7 +20,6 @@ func (p *Pipeline) Start(ctx context.Context) error {
 	if err := p.openStorage(); err != nil {
 		return err
 	}
-	p.adjust()
 	for i, one := range p.parts() {
 		s, ok := one.plugin.(plugin.Starter)
 		if !ok || one.begun() {

@@ -10,6 +10,7 @@
 package storage
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -168,8 +169,8 @@ func (s *Store) look(stream, name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := make([]byte, min(size, metaAt+0xffff))
-	if _, err := h.ReadAt(head, 0); err != nil && err != io.EOF {
+	head, err := readHead(h, size)
+	if err != nil {
 		return nil, err
 	}
 	im, err := parseImage(head)
@@ -189,6 +190,20 @@ func (s *Store) look(stream, name string) (*File, error) {
 	s.files.Add(1)
 	s.bytes.Add(f.size)
 	return f, nil
+}
+
+// readHead reads what stands before the content, and some of that.
+func readHead(h Handle, size int64) ([]byte, error) {
+	for _, n := range []int64{4096, metaAt + 0x10000} {
+		head := make([]byte, min(size, n))
+		if _, err := h.ReadAt(head, 0); err != nil && err != io.EOF {
+			return nil, err
+		}
+		if len(head) < metaAt || metaAt+int64(binary.BigEndian.Uint16(head[checkedAt:])) < n || size <= n {
+			return head, nil
+		}
+	}
+	panic("BUG: metadata beyond its length")
 }
 
 // sortByTime sorts by the seconds and nanoseconds in the names; those that have none come last.

@@ -264,3 +264,30 @@ func TestNamesSortInTheOrderInWhichTheyWereGiven(t *testing.T) {
 		}
 	}
 }
+
+func TestLongTagsComeBack(t *testing.T) {
+	dir := t.TempDir()
+	s, _, err := Open(Options{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 1, 4000, 4072, 4073, 60_000, MaxTag, MaxTag + 1000} {
+		f := s.Create("a.0", Meta{Kind: event.Logs, Tag: strings.Repeat("x", n)})
+		if err := f.Append(numbered(n, 5000), 1, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, backlog := open1(t, Options{Path: dir})
+	for _, f := range backlog {
+		c, err := f.Load(1)
+		if err != nil || min(numbers(c)[0], MaxTag) != len(f.Tag) || c.Tag != f.Tag {
+			t.Errorf("%s: a tag of %d bytes, %v", f.Name(), len(f.Tag), err)
+		}
+	}
+	if len(backlog) != 8 {
+		t.Errorf("%d chunks", len(backlog))
+	}
+}

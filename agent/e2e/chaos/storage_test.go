@@ -89,6 +89,34 @@ func TestFileStorageSurvivesKills(t *testing.T) {
 	}
 }
 
+// Everything at once: kills, orderly ends, outputs that hang and that come and go, rotations.
+func TestFileStorageInTheStorm(t *testing.T) {
+	s := newStored(t, "    storage.type filesystem\n", "storage.path DIR/store", "storage.sync full", "storage.checksum on")
+	late, gone := filepath.Join(s.dir, "late"), filepath.Join(s.dir, "gone")
+	if err := os.Mkdir(late, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	swap := func() {
+		if os.Rename(late, gone) != nil {
+			_ = os.Rename(gone, late)
+		}
+	}
+	s.Start()
+	s.play(lines(20_000, 1_000_000), swap, s.pause, s.rest, s.rename, s.caughtUp,
+		func() { s.Kill(); s.Write(s.rnd.IntN(100)); s.Start() },
+		func() { s.held(); s.Unblock(); s.Terminate(); s.Start() })
+	s.caughtUp()
+	_ = os.Rename(gone, late)
+	s.healed()
+	s.end(true)
+	if r := s.late().Of(s.Next); len(r.Lost) > 0 {
+		t.Errorf("the second output lacks %d lines", len(r.Lost))
+	}
+	if left := s.left(); len(left) > 0 {
+		t.Errorf("delivered, and still there: %v", left)
+	}
+}
+
 // All outputs are down whenever the agent is killed. Lines come twice only when it dies between storing them
 // and noting how far it has read.
 func TestFileStorageSurvivesKillsWhileAllIsDown(t *testing.T) {

@@ -46,6 +46,9 @@ func (in *input) Start(context.Context) (err error) {
 	return err
 }
 
+// Replays implements [plugin.Replayer]: a client that asks for acknowledgements sends again what got none.
+func (in *input) Replays() bool { return true }
+
 // Close ends the connections on which acknowledgements were still owed. The agent calls it after the last
 // batch was settled or given up.
 func (in *input) Close() error {
