@@ -141,8 +141,8 @@ func (b *builder) input(s config.Section) {
 		b.fail(err)
 		return
 	}
-	if in.settings.rateGate {
-		b.warn(s.Pos, "unset it", "rate_gate is not in this build yet: the input is not slowed down")
+	if r := &in.settings.rate; r.on && r.maxBytes == 0 && r.maxRecords == 0 {
+		b.warn(s.Pos, "set rate_gate.max_bytes or rate_gate.max_records", "the rate gate of %s has no limit and is always open", in.shown())
 	}
 	in.processors = b.processors(in.settings.processors, in.instance)
 	in.routes = b.routes(in.settings.routes, in.instance)

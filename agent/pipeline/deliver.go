@@ -44,6 +44,7 @@ type output struct {
 type delivery struct {
 	*stored
 	attempts  int
+	retries   int64
 	processed *event.Chunk // after output processors; kept over retries
 	over      atomic.Bool  // it was finished or kept
 }
@@ -243,6 +244,8 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	}
 	o.counters.Retries.Add(1)
 	o.counters.RetriedRecords.Add(d.count())
+	d.retries++
+	d.in.busy.retries.Add(1)
 	o.mu.Lock()
 	wait := o.pipe().backoff(d.attempts, poison)
 	if o.hurried {
@@ -327,6 +330,7 @@ func (o *output) abandon() {
 func (o *output) keep(d *delivery) {
 	if !d.over.Swap(true) {
 		o.counters.Queued.Add(-uint64(d.size))
+		d.in.busy.retries.Add(-d.retries)
 		d.stored.keep(o.pipe(), o)
 		o.pending.Done()
 	}
@@ -336,6 +340,7 @@ func (o *output) keep(d *delivery) {
 func (o *output) settle(d *delivery, how event.Outcome) {
 	if !d.over.Swap(true) {
 		o.counters.Queued.Add(-uint64(d.size))
+		d.in.busy.retries.Add(-d.retries)
 		d.finish(o.pipe(), o.shown(), how)
 		o.pending.Done()
 		o.pipe().unblocked(o)

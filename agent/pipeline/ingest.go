@@ -33,9 +33,10 @@ type input struct {
 	counters   InputCounters
 	gate       gate
 	rate       rate
-	busy       struct{ chunks, bytes, up atomic.Int64 } // that outputs have not settled; up are those in memory
+	busy       struct{ chunks, bytes, up, retries atomic.Int64 } // that outputs have not settled; up are those in memory
 
 	storage storageType
+	rated   rateGate
 	ring    ring
 	feeds   sync.Map // *output → true: where its records have gone
 
@@ -94,11 +95,15 @@ func retagged(ctx context.Context) bool { return ctx.Value(retaggedKey{}) != nil
 
 // Emit implements [plugin.Emitter].
 func (in *input) Emit(ctx context.Context, b *event.Batch) error {
-	if err := in.gate.wait(ctx, in); err != nil {
-		if !in.begun() || in.quit.Err() != nil { // otherwise the plugin itself gave up waiting, and knows
-			in.pipe().lost[Shutdown].Add(uint64(b.Len()))
+	if err := in.wait(ctx); err != nil {
+		switch {
+		case in.begun() && in.quit.Err() == nil: // the plugin itself gave up waiting, and knows
+			return err
+		case in.replays:
+			in.pipe().reread.count(uint64(b.Len()))
+			return err // never settled: the source will bring it again
 		}
-		return err // never settled: the source will bring it again, if it can
+		// The agent stops. What an input has in hand then will not come again, and it is not much.
 	}
 	if b.Source == "" {
 		b.Source = in.shown()
@@ -107,8 +112,21 @@ func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	defer in.turn.RUnlock()
 	in.counters.Records.Add(uint64(b.Len()))
 	in.counters.Bytes.Add(uint64(len(b.Bytes())))
+	if in.settings.rate.on {
+		in.rated.count(b)
+	}
 	in.process(ctx, b, 0)
 	return nil
+}
+
+// wait blocks while the input is to bring nothing.
+func (in *input) wait(ctx context.Context) error {
+	if in.settings.rate.on {
+		if err := in.rated.wait(ctx, in); err != nil {
+			return err
+		}
+	}
+	return in.gate.wait(ctx, in)
 }
 
 // process passes b through the processors, of which the first from are behind it, and the filters.

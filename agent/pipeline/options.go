@@ -63,15 +63,13 @@ type inputSettings struct {
 	pauseOverlimit bool
 	threaded       bool
 	ignoredInt     int
-	ignoredFloat   float64
-	ignoredTime    time.Duration
-	rateGate       bool
+	rate           rateSettings
 	processors     []option.Value
 	routes         []option.Value
 }
 
 func (s *inputSettings) options() []option.Option {
-	return append(s.common.options(),
+	return append(append(s.common.options(), s.rate.options()...),
 		option.String("tag", &s.tag).Help("Tag of the records; the instance's name when not given."),
 		option.Switch("routable", &s.routable).Default("true").Help("off: records are counted and processed but go to no output."),
 		option.Size("mem_buf_limit", &s.memBufLimit).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
@@ -80,12 +78,6 @@ func (s *inputSettings) options() []option.Option {
 		option.Switch("threaded", &s.threaded).Default("false").Help("Taken for compatibility: every input runs on its own here."),
 		option.Int("thread.ring_buffer.capacity", &s.ignoredInt).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
 		option.Int("thread.ring_buffer.window", &s.ignoredInt).Default("5").Help("Taken for compatibility; there is no ring buffer."),
-		option.Switch("rate_gate", &s.rateGate).Default("false").Help("Pause the input while it brings more than rate_gate.max_bytes or rate_gate.max_records. Not in this build yet."),
-		option.Size("rate_gate.max_bytes", new(int64)).Default("0").Help("Bytes per rate_window; 0 for no limit."),
-		option.Int("rate_gate.max_records", &s.ignoredInt).Default("0").Help("Records per rate_window; 0 for no limit."),
-		option.Switch("rate_gate.backpressure", new(bool)).Default("true").Help("Let the gate also close while outputs are behind."),
-		option.Float("rate_gate.resume_ratio", &s.ignoredFloat).Default("0.80").Help("The gate opens again below this part of the limit."),
-		option.Duration("rate_window", &s.ignoredTime).Default("1s").Help("The span over which rates are measured."),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
 			Help("Processors for what this input brings, by signal (YAML only)."),
 		option.Nested("routes", "nested", func(v option.Value) error { s.routes = append(s.routes, v); return nil }).

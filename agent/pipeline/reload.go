@@ -169,6 +169,7 @@ func (o *output) handOver(next *Pipeline) {
 	}
 	for d := o.oldest(); d != nil; d = o.oldest() {
 		d.over.Store(true)
+		d.in.busy.retries.Add(-d.retries)
 		next.outputs[i].accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))
 		o.pending.Done()

@@ -68,6 +68,9 @@ var outputCounters = []row[out]{
 var inputGauges = []row[in]{
 	{"rate_bytes", "Current input bytes per second.", func(x *in) float64 { return x.RateBytes }},
 	{"rate_records", "Current input records per second.", func(x *in) float64 { return x.RateRecords }},
+	{"rate_gate_limited", "Is the input held back by its rate gate?", func(x *in) float64 { return truth(x.RateLimited) }},
+	{"rate_gate_busy_chunks", "Chunks that the rate gate counts as pressure.", func(x *in) float64 { return float64(x.Busy) }},
+	{"rate_gate_retry_attempts", "Retries that the rate gate counts as pressure.", func(x *in) float64 { return float64(x.Retries) }},
 	{"ingestion_paused", "Is the input paused or not?", func(x *in) float64 { return truth(x.Paused) }},
 	{"storage_overlimit", "Is the input memory usage overlimit ?.", func(x *in) float64 { return truth(x.Paused) }},
 	{"storage_memory_bytes", "Memory bytes used by the chunks.", func(x *in) float64 { return float64(x.OpenBytes + x.BusyBytes) }},

@@ -29,6 +29,8 @@ type Input struct {
 	Name                   string
 	Records, Bytes         uint64
 	RateRecords, RateBytes float64 // a second, over the last one
+	RateLimited            bool    // the rate gate is closed
+	Retries                int     // of the busy chunks
 	Paused                 bool
 	Waiting                int64 // bytes that no output has taken yet
 	Limit                  int64 // mem_buf_limit
