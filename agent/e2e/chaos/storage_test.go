@@ -37,6 +37,7 @@ func (s *storm) healed() {
 	if err := os.MkdirAll(filepath.Join(s.dir, "late"), 0o755); err != nil {
 		s.t.Fatal(err)
 	}
+	s.Finish()
 	s.Until("the second output to have it all", func() bool { return s.late().Distinct() >= s.Next })
 }
 
