@@ -108,6 +108,9 @@ func mainPackage(ctx context.Context, dir string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", errors.New("building a plugin needs the Go toolchain, and there is no `go` on the PATH; get it from https://go.dev/dl")
 	}
+	if b, err := exec.CommandContext(ctx, "go", "-C", dir, "env", "GOMOD").Output(); err == nil && strings.TrimSpace(string(b)) == os.DevNull {
+		return "", fmt.Errorf("%s is in no Go module; `fluent-bit plugin new` lays one out", dir)
+	}
 	cmd := exec.CommandContext(ctx, "go", "list", "-f", `{{if eq .Name "main"}}{{.Dir}}{{end}}`, "./...")
 	cmd.Dir = dir
 	var words bytes.Buffer

@@ -7,8 +7,10 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +23,19 @@ const (
 	perCase = 60 * time.Second // most take one; a busy machine needs room
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, commands) }
+func TestMain(m *testing.M) { testscript.Main(tidy{m}, commands) }
+
+// tidy removes the program after all tests.
+type tidy struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m tidy) Run() int {
+	code := m.M.Run()
+	if program.dir != "" {
+		_ = os.RemoveAll(program.dir)
+	}
+	return code
+}
 
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -47,12 +61,27 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// build compiles the program into a folder of its own and returns that.
+// program is the folder that the program was built into, once for all tests.
+var program struct {
+	sync.Once
+	dir string
+}
+
+// build returns the folder that the program is in.
 func build(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	chaos.Build(t, "../..", dir)
-	return dir
+	program.Do(func() {
+		dir, err := os.MkdirTemp("", "fluent-bit-e2e")
+		if err != nil {
+			t.Fatal(err)
+		}
+		program.dir = dir
+		chaos.Build(t, "../..", dir)
+	})
+	if _, err := os.Stat(filepath.Join(program.dir, "fluent-bit")); err != nil {
+		t.Fatal("the program was not built: ", err)
+	}
+	return program.dir
 }
 
 // single runs one file as the test that it is given, without a subtest, and leaves parallelism to it.
