@@ -11,21 +11,24 @@ type machine struct {
 	b      []byte
 	caps   []int // nil when nobody asks for them
 	budget int
-	loops  int // repetitions that are under way
+	loops  int   // repetitions that are under way
+	open   int   // places to come back to: what is overwritten in caps from here on must be remembered
+	trail  []int // what was overwritten: index and offset by turns
 }
 
 // maxLoops bounds the stack.
 const maxLoops = 1000
 
 // find searches b. known is false when the budget ran out. caps, when it is not nil, takes two offsets per
-// group.
-func (s *sequence) find(b []byte, caps []int) (found, known bool) {
-	m := machine{code: s.code, b: b, caps: caps, budget: 1000 + 16*len(b)}
+// group; room is for the search itself.
+func (s *sequence) find(b []byte, caps, room []int) (found, known bool) {
+	m := machine{code: s.code, b: b, caps: caps, trail: room[:0], budget: 1000 + 16*len(b)}
 	entry := len(s.code) - 1
 	for at := s.start(b, 0); at >= 0; at = s.start(b, at+1) {
 		for i := range caps {
 			caps[i] = -1
 		}
+		m.trail = m.trail[:0]
 		end := m.run(entry, at)
 		if m.budget < 0 {
 			return false, false
@@ -99,7 +102,10 @@ func (m *machine) run(pc, pos int) int {
 		case opMatch:
 			return pos
 		case opLiteral:
-			if len(m.b)-pos < len(i.lit) || string(m.b[pos:pos+len(i.lit)]) != string(i.lit) {
+			if pos == len(m.b) || m.b[pos] != i.lit[0] {
+				return -1
+			}
+			if n := len(i.lit); n > 1 && (len(m.b)-pos < n || string(m.b[pos:pos+n]) != string(i.lit)) {
 				return -1
 			}
 			pos += len(i.lit)
@@ -122,18 +128,29 @@ func (m *machine) run(pc, pos int) int {
 			}
 			pos += n
 		case opSplit:
-			return m.split(i, pos)
+			last := len(i.to) - 1
+			if end := m.alternatives(i.to[:last], pos); end >= 0 || m.budget < 0 {
+				return end
+			}
+			pc = i.to[last]
+			continue
 		case opLoop:
 			if m.loops++; m.loops > maxLoops {
 				m.budget = -1
 				return -1
 			}
-			end := m.split(i, pos)
+			if end := m.alternatives(i.to[:1], pos); end >= 0 || m.budget < 0 {
+				return end
+			}
 			m.loops--
-			return end
+			pc = i.to[1]
+			continue
 		case opSave:
 			if m.caps != nil {
-				return m.save(i, pos)
+				if m.open > 0 {
+					m.trail = append(m.trail, i.n, m.caps[i.n])
+				}
+				m.caps[i.n] = pos
 			}
 		case opDollar:
 			if pos < len(m.b) && m.b[pos] != '\n' {
@@ -176,21 +193,12 @@ func (i *inst) length(b []byte) int {
 // spans tries every length that a run may have.
 func (m *machine) spans(i *inst, pos int) int {
 	lo, hi := pos+i.min, pos+m.span(i, pos)
+	mark := len(m.trail)
+	m.open++
 	for lo <= hi {
-		end := hi
-		if i.lazy {
-			end = lo
-		}
-		if i.stop >= 0 { // it can only go on where that byte is
-			window := m.b[lo:min(hi+1, len(m.b))]
-			k := bytes.LastIndexByte(window, byte(i.stop))
-			if i.lazy {
-				k = bytes.IndexByte(window, byte(i.stop))
-			}
-			if k < 0 {
-				return -1
-			}
-			end = lo + k
+		end := i.candidate(m.b, lo, hi)
+		if end < 0 {
+			break
 		}
 		if i.lazy {
 			lo = end + 1
@@ -206,29 +214,60 @@ func (m *machine) spans(i *inst, pos int) int {
 		if end = m.run(i.next, end); end >= 0 {
 			return end
 		}
+		m.back(mark)
 	}
+	m.open--
 	return -1
 }
 
-func (m *machine) split(i *inst, pos int) int {
-	for _, to := range i.to {
+// candidate returns the first end to try of a run that ends from lo to hi, or -1.
+func (i *inst) candidate(b []byte, lo, hi int) int {
+	if i.stop >= 0 { // it can only go on where that byte is
+		window := b[lo:min(hi+1, len(b))]
+		k := bytes.LastIndexByte(window, byte(i.stop))
+		if i.lazy {
+			k = bytes.IndexByte(window, byte(i.stop))
+		}
+		if k < 0 {
+			return -1
+		}
+		return lo + k
+	}
+	end, step := hi, -1
+	if i.lazy {
+		end, step = lo, 1
+	}
+	if i.after != nil {
+		for end < len(b) && !i.after[b[end]] {
+			if end += step; end < lo || end > hi {
+				return -1
+			}
+		}
+	}
+	return end
+}
+
+// alternatives tries what comes before the last choice.
+func (m *machine) alternatives(to []int, pos int) int {
+	mark := len(m.trail)
+	m.open++
+	for _, pc := range to {
 		if m.budget--; m.budget < 0 {
 			return -1
 		}
-		if end := m.run(to, pos); end >= 0 {
+		if end := m.run(pc, pos); end >= 0 {
 			return end
 		}
+		m.back(mark)
 	}
+	m.open--
 	return -1
 }
 
-// save notes an offset, and forgets it when the match fails behind it.
-func (m *machine) save(i *inst, pos int) int {
-	old := m.caps[i.n]
-	m.caps[i.n] = pos
-	end := m.run(i.next, pos)
-	if end < 0 {
-		m.caps[i.n] = old
+// back undoes what was saved since the trail was as long as mark.
+func (m *machine) back(mark int) {
+	for k := len(m.trail) - 2; k >= mark; k -= 2 {
+		m.caps[m.trail[k]] = m.trail[k+1]
 	}
-	return end
+	m.trail = m.trail[:mark]
 }

@@ -113,7 +113,7 @@ func (re *Regexp) Timeouts() uint64 {
 // Match reports whether the pattern matches anywhere in b.
 func (re *Regexp) Match(b []byte) bool {
 	if re.seq != nil {
-		if found, known := re.seq.find(b, nil); known {
+		if found, known := re.seq.find(b, nil, nil); known {
 			return found
 		}
 	}
@@ -126,16 +126,21 @@ func (re *Regexp) Match(b []byte) bool {
 	return re.std.Match(b)
 }
 
+// searchRoom is what a search needs of dst for itself, in most cases.
+const searchRoom = 64
+
 // Find searches the leftmost match and appends to dst, for the whole match and then each group, where it
 // begins and ends in b: -1 twice for a group that took no part. Without a match dst comes back as it was.
+// What dst has room for is used on the way; so hand in what came back before.
 func (re *Regexp) Find(dst []int, b []byte) []int {
 	if re.seq != nil {
 		n := len(dst)
-		dst = slices.Grow(dst, 2*re.seq.groups)
-		found, known := re.seq.find(b, dst[n:n+2*re.seq.groups])
+		end := n + 2*re.seq.groups
+		dst = slices.Grow(dst, 2*re.seq.groups+searchRoom)
+		found, known := re.seq.find(b, dst[n:end], dst[end:cap(dst)])
 		switch {
 		case found:
-			return dst[:n+2*re.seq.groups]
+			return dst[:end]
 		case known:
 			return dst
 		}
@@ -153,7 +158,7 @@ func (re *Regexp) Find(dst []int, b []byte) []int {
 // MatchPrefix reports whether a match that is not empty begins where b begins; its end does not matter.
 // That is what match_regex asks of tags.
 func (re *Regexp) MatchPrefix(b []byte) bool {
-	var room [16]int
+	var room [16 + searchRoom]int
 	loc := re.Find(room[:0], b)
 	return len(loc) > 0 && loc[0] == 0 && loc[1] > 0
 }

@@ -42,8 +42,9 @@ type inst struct {
 	high     bool // in: every character beyond ASCII belongs to it; otherwise none does
 	giveBack bool // a run may have to end earlier than it could
 	lazy     bool
-	until    int // the only byte that ends a run, or -1
-	stop     int // the byte that must come behind a run, or -1
+	until    int        // the only byte that ends a run, or -1
+	stop     int        // the byte that must come behind a run, or -1
+	after    *[256]bool // the bytes that may come behind a run before the text's end; nil: any
 	min, max int
 	n        int   // opSave
 	to       []int // opSplit and opLoop, first choice first
@@ -95,11 +96,16 @@ func (s *sequence) anywhere(body *node, entry int) {
 		s.begin, s.lit = opFind, s.code[entry].lit
 		return
 	}
-	s.begin, s.in, s.empty = opAny, new([256]bool), width(body) == 0
-	c := first(body, anyRune)
-	for i := range s.in {
-		s.in[i] = i < utf8.RuneSelf && c.has(rune(i)) || i >= utf8.RuneSelf && len(c) > 0 && c[len(c)-1] >= utf8.RuneSelf
+	s.begin, s.in, s.empty = opAny, beginnings(first(body, anyRune)), width(body) == 0
+}
+
+// beginnings returns the bytes that a character of c can begin with, and some more beyond ASCII.
+func beginnings(c class) *[256]bool {
+	in := new([256]bool)
+	for i := range in {
+		in[i] = i < utf8.RuneSelf && c.has(rune(i)) || i >= utf8.RuneSelf && len(c) > 0 && c[len(c)-1] >= utf8.RuneSelf
 	}
+	return in
 }
 
 func (s *sequence) add(i inst) (int, bool) {
@@ -156,7 +162,11 @@ func (s *sequence) repeat(n *node, next int, follow class) (entry int, ok bool) 
 		return 0, false
 	}
 	giveBack := n.lazy || len(body.set.intersect(follow)) > 0 || n.max >= 0 && n.min != n.max && len(follow) == 0
-	span := inst{op: opSpan, in: in, high: high, min: n.min, max: n.max, lazy: n.lazy, giveBack: giveBack, until: -1, stop: s.stop(next), next: next}
+	var after *[256]bool
+	if giveBack && !s.ends(next, map[int]bool{}) {
+		after = beginnings(follow)
+	}
+	span := inst{op: opSpan, after: after, in: in, high: high, min: n.min, max: n.max, lazy: n.lazy, giveBack: giveBack, until: -1, stop: s.stop(next), next: next}
 	if n.max < 0 {
 		span.max = math.MaxInt
 		if i := slices.Index(in[:], false); i >= 0 && slices.Index(in[i+1:], false) < 0 {
@@ -210,6 +220,25 @@ func (s *sequence) repeatGroup(n, body *node, next int, follow class) (entry int
 		return entry, ok
 	}
 	return 0, false
+}
+
+// ends reports whether a match that has come to pc may end there, whatever stands behind it.
+func (s *sequence) ends(pc int, seen map[int]bool) bool {
+	if seen[pc] {
+		return false
+	}
+	seen[pc] = true
+	switch i := &s.code[pc]; i.op {
+	case opMatch:
+		return true
+	case opSave:
+		return s.ends(i.next, seen)
+	case opSpan:
+		return i.min == 0 && s.ends(i.next, seen)
+	case opSplit, opLoop:
+		return i.to == nil || slices.ContainsFunc(i.to, func(to int) bool { return s.ends(to, seen) })
+	}
+	return false
 }
 
 // stop returns the byte that has to come where the program goes on at pc, or -1 when there are several.
