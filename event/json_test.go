@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,6 +56,32 @@ func TestJSONIsWrittenAsFluentBitDoes(t *testing.T) {
 	check(`{"in":{"x":1,"x":2}}`, `{"in":{"x":2}}`)
 	check(" \t\r\n{ \"a\" : [ 1 , 2 ] }", `{"a":[1,2]}`)
 	same(strings.Repeat(`{"d":`, 20) + "1" + strings.Repeat("}", 20))
+}
+
+func TestFloatsReadBackAndAreAsShortAsCanBe(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 200000 {
+		f := math.Float64frombits(rnd.Uint64())
+		switch rnd.IntN(4) {
+		case 0:
+			f = float64(rnd.IntN(2e9)-1e9) / powersOfTen[rnd.IntN(9)]
+		case 1:
+			f = math.Nextafter(float64(rnd.IntN(1e6))/powersOfTen[rnd.IntN(7)], rnd.Float64()*1e6)
+		case 2:
+			f = rnd.NormFloat64()
+		}
+		got := string(AppendJSONFloat(nil, f, JSONStyle{}))
+		if math.IsNaN(f) || math.IsInf(f, 0) || f == math.Trunc(f) {
+			continue
+		}
+		format := byte('f')
+		if a := math.Abs(f); a < 1e-4 || a >= 1<<63 {
+			format = 'e'
+		}
+		if want := strconv.FormatFloat(f, format, -1, 64); got != want {
+			t.Fatalf("%b: got %s, want %s", f, got, want)
+		}
+	}
 }
 
 func TestRawStyleKeepsCharacters(t *testing.T) {
