@@ -36,6 +36,8 @@ func LineSize(n int) int { return len(AppendLine(nil, n)) + 1 }
 
 // Tally counts the numbered lines in what is written to it: text in which each record has a line.
 type Tally struct {
+	Each func(record []byte) // sees each record as well, unless nil
+
 	mu       sync.Mutex
 	rest     []byte
 	scratch  []byte
@@ -63,6 +65,9 @@ func (t *Tally) Write(p []byte) (int, error) {
 }
 
 func (t *Tally) line(line []byte) {
+	if t.Each != nil {
+		t.Each(line)
+	}
 	found := false
 	for rest := line; ; {
 		at := bytes.IndexByte(rest, mark)

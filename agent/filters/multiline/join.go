@@ -172,7 +172,7 @@ func (f *filter) flush(ctx context.Context, now time.Time) (waits bool) {
 		if _, any := s.joiner.Oldest(); !any {
 			continue
 		}
-		if !now.IsZero() && s.late(now, f.wait()) {
+		if !now.IsZero() && (now.Sub(f.stalled) < f.wait() || s.late(now, f.wait())) {
 			waits = true
 			continue
 		}

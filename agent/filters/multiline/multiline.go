@@ -106,6 +106,7 @@ type filter struct {
 	seq     int64
 	scratch []byte
 	cuts    int
+	stalled time.Time           // Background's
 	give    func(plugin.Joined) // takes what joiners give out
 	wake    chan struct{}       // of Background; holds one
 }
@@ -116,14 +117,21 @@ func (f *filter) Background(ctx context.Context) error {
 	tick := time.NewTicker(every)
 	tick.Stop()
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-f.wake:
 			tick.Reset(every)
+			last = time.Now()
 		case <-tick.C:
-			if !f.flush(ctx, time.Now()) {
+			now := time.Now()
+			if now.Sub(last) > 4*every {
+				f.stalled = now // the whole process was held up, and so were the records that are waited for
+			}
+			last = now
+			if !f.flush(ctx, now) {
 				tick.Stop()
 			}
 		}

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"context"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -12,24 +13,28 @@ import (
 // beginning inherits what waits at the end of the one that had its path before. That one is the lender: it
 // is not let go of, and its offset stays before the record, until the record is settled.
 
-// offsetBits of where a line stands are its offset; those above tell which file of a path it is in.
-const offsetBits = 48
+// Of where a line stands some bits are its offset, and those above tell which file of a path it is in.
+const (
+	offsetBits = 48
+	orderMask  = 1<<(63-offsetBits) - 1
+)
 
 // heritage is what a file has to do with those that had its path before and will have it.
 type heritage struct {
-	begun      bool  // it had its first turn
-	lends      bool  // what waited at its end waits in its heir
-	lender     *file // whose heir it is; nil once that is settled
-	generation int64 // how many files had its path before
+	begun    bool  // it had its first turn
+	lends    bool  // what waited at its end waits in its heir
+	lender   *file // whose heir it is; nil once that is settled
+	inherits time.Time
+	order    int64 // of the files that had its path
 }
 
 // at is where a line at the offset stands, among all files that had the path of f.
-func (f *file) at(offset int64) int64 { return f.generation<<offsetBits + offset }
+func (f *file) at(offset int64) int64 { return f.order&orderMask<<offsetBits + offset }
 
 func offsetOf(at int64) int64 { return at & (1<<offsetBits - 1) }
 
 // inherited reports whether the line at at is of an earlier file.
-func (f *file) inherited(at int64) bool { return at>>offsetBits != f.generation }
+func (f *file) inherited(at int64) bool { return at>>offsetBits != f.order&orderMask }
 
 // inherit makes f the heir of the file that had its path, if that is to be. It is for the first turn.
 func (in *input) inherit(ctx context.Context, to plugin.Emitter, f *file) error {
@@ -41,7 +46,6 @@ func (in *input) inherit(ctx context.Context, to plugin.Emitter, f *file) error 
 	if g == nil || f.offset > 0 {
 		return nil
 	}
-	f.generation = (g.generation + 1) & (1<<(63-offsetBits) - 1)
 	if err := in.turn(ctx, to, g); err != nil { // what is left of it comes first
 		return err
 	}
@@ -50,17 +54,17 @@ func (in *input) inherit(ctx context.Context, to plugin.Emitter, f *file) error 
 	}
 	f.join, g.join = g.join, in.lines.joiner(g.path)
 	g.joining.Store(false)
-	g.lends, f.lender, f.held = true, g, point{}
+	g.lends, f.lender, f.held, f.inherits = true, g, point{}, time.Now()
 	f.joining.Store(true)
 	return nil
 }
 
-// predecessor returns the last of the other files that had the path of f, or nil.
+// predecessor returns the last of the files that had the path of f before it, or nil.
 func (in *input) predecessor(f *file) (last *file) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, g := range in.files {
-		if g != f && g.path == f.path && (last == nil || g.generation > last.generation) {
+		if g.order < f.order && g.path == f.path && (last == nil || g.order > last.order) {
 			last = g
 		}
 	}

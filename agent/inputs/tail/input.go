@@ -21,7 +21,8 @@ type input struct {
 	charset  *charset // as configured
 	detects  bool     // a file's own mark counts for more
 	counters
-	buf     []byte // the reader's
+	buf     []byte    // the reader's
+	looked  time.Time // when the reader last looked into a file
 	workers []lines
 	blocks  []*block // of what is read ahead
 
@@ -29,11 +30,12 @@ type input struct {
 	store   *store     // nil without a database
 	running sync.Mutex // held while Run works
 
-	mu    sync.Mutex
-	files map[identity]*file
-	aged  map[identity]int64 // how far files were read that were closed for their age
-	queue []*file
-	wake  chan struct{} // of the reader; holds one
+	mu       sync.Mutex
+	files    map[identity]*file
+	followed int64              // how many files ever
+	aged     map[identity]int64 // how far files were read that were closed for their age
+	queue    []*file
+	wake     chan struct{} // of the reader; holds one
 
 	moved chan struct{} // an offset was settled; holds one
 }

@@ -105,19 +105,26 @@ func (in *input) giveOut(ctx context.Context, to plugin.Emitter, f *file, now ti
 		return nil
 	}
 	b := event.New(f.tag)
-	in.lines.batch, in.lines.now = b, event.Now()
+	in.lines.begins(b)
 	f.join.Flush(now)
 	_, waits := f.join.Oldest()
 	f.joining.Store(waits)
 	return in.emit(ctx, to, f, b, f.point())
 }
 
-// due returns the time for giveOut at the end of a file: zero when nothing more is waited for.
-func (in *input) due(now time.Time, last bool) time.Time {
-	if last || in.exitOnEOF {
+// never is before all that waits, so that nothing has waited for long.
+var never = time.Unix(0, 0)
+
+// due returns the time for giveOut at the end of a file: zero when nothing more is waited for. It is when
+// the end was seen, not now: meanwhile the pipeline may have held the reader back, and lines may have come.
+func (in *input) due(f *file, last bool) time.Time {
+	switch {
+	case last || in.exitOnEOF:
 		return time.Time{}
+	case f.lender != nil && in.looked.Sub(f.inherits) < in.rotateWait:
+		return never // what it has inherited has some time anew
 	}
-	return now
+	return in.looked
 }
 
 // leave emits what waits when the agent stops. With a database it is read again instead, as a whole.

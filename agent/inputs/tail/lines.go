@@ -20,6 +20,7 @@ type lines struct {
 	cut     func(path string)               // a joined record was too long
 
 	now     event.Time // of records that have no other
+	clock   time.Time  // when lines were read
 	scratch []byte
 	fields  []event.Field
 	batch   *event.Batch // of the joined records
@@ -61,7 +62,8 @@ func (l *lines) append(b *event.Batch, p piece) (r result) {
 	if wide {
 		p.text = p.text[:len(p.text)&^1]
 	}
-	r.used, l.batch, l.now = l.start(p), b, event.Now()
+	r.used = l.start(p)
+	l.begins(b)
 	for {
 		rest := p.text[r.used:]
 		n, feed := bytes.IndexByte(rest, '\n'), 1
@@ -108,6 +110,9 @@ func (r *result) skip(p piece, rest []byte, n, kept int) {
 	r.lost += n - kept
 }
 
+// begins has what follows go into b.
+func (l *lines) begins(b *event.Batch) { l.batch, l.now, l.clock = b, event.Now(), time.Now() }
+
 // start returns how many bytes a file begins with that are no text: a byte order mark, or the zero bytes that
 // a writer leaves who did not notice that the file was truncated.
 func (l *lines) start(p piece) (n int) {
@@ -143,7 +148,7 @@ func (l *lines) take(b *event.Batch, p piece, at int, line []byte) {
 	if p.join != nil {
 		line = bytes.TrimSuffix(line, []byte{'\r'})
 		if len(line) > 0 || !l.skipEmpty {
-			p.join.Add(plugin.Line{Text: line, At: p.base + p.at + int64(at), Now: l.now.Go()})
+			p.join.Add(plugin.Line{Text: line, At: p.base + p.at + int64(at), Now: l.clock})
 		}
 		return
 	}

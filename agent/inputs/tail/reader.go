@@ -105,6 +105,7 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 
 // readOnce reads and emits once. n is how far the offset went, more whether there may be more to read.
 func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n int, more bool, err error) {
+	in.looked = time.Now()
 	err = in.detect(f)
 	back, got := len(f.before), 0
 	if err == nil {
@@ -242,7 +243,7 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 	rotated, aged := f.rotated, f.aged
 	in.mu.Unlock()
 	now := time.Now()
-	if err := in.giveOut(ctx, to, f, in.due(now, aged)); err != nil {
+	if err := in.giveOut(ctx, to, f, in.due(f, aged)); err != nil {
 		return err
 	}
 	switch {
@@ -297,7 +298,7 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 		return nil
 	}
 	b := event.New(f.tag)
-	in.lines.now, in.lines.batch = event.Now(), b
+	in.lines.begins(b)
 	in.lines.take(b, piece{path: f.path, at: f.offset, text: text, join: f.join, base: f.at(0)}, 0, in.lines.decode(f.charset, text, false))
 	if f.join != nil {
 		f.join.Flush(time.Time{})

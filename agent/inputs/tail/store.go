@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"sync"
 
@@ -234,6 +235,7 @@ func (in *input) adopt(row taildb.Row, where string) bool {
 	}
 	f.tag, f.path, f.where, f.rotated, f.row = tag, row.Name, where, true, row
 	f.join, f.charset = in.lines.joiner(f.path), in.charset
+	f.order = row.ID - math.MaxInt32 // before all that is followed by its name
 	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))

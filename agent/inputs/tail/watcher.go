@@ -366,6 +366,8 @@ func (w *watcher) follow(path, where string) error {
 	w.noteWatch(w.notify.watch(f))
 	w.mu.Lock()
 	w.files[f.id] = f
+	w.followed++
+	f.order = w.followed
 	w.mu.Unlock()
 	w.opened.Inc()
 	w.env.Log.Debug(fmt.Sprintf("following %s from byte %d", path, f.offset))
