@@ -19,6 +19,9 @@ type origin struct {
 // place; or the step, and then all filters that there are now have their turn.
 func (o origin) Continue(ctx context.Context, b *event.Batch) {
 	in := o.in
+	if b.Source == "" {
+		b.Source = in.shown()
+	}
 	in.turn.RLock()
 	defer in.turn.RUnlock()
 	at := slices.Index(in.processors, o.step)

@@ -128,10 +128,12 @@ func (f *filter) rest(s *stream) (waits bool) {
 
 // note looks at a record that was joined and returns its time.
 func (f *filter) note(tag string, r plugin.Joined) event.Time {
+	f.emitted.Inc()
 	if f.debug {
 		f.log.Info(fmt.Sprintf("flush of %d record(s) with tag '%s': %s", r.Lines, tag, event.AppendJSON(nil, r.AppendBody(nil, f.content, 0), event.JSONStyle{})))
 	}
 	if r.Cut {
+		f.cut.Inc()
 		if f.cuts++; f.cuts&(f.cuts-1) == 0 {
 			f.log.Warn(fmt.Sprintf("records with tag '%s' make joined ones of more than multiline_buffer_limit: these are cut, and marked multiline_truncated in their metadata (so far: %d); raise the limit in [SERVICE] to have them whole", tag, f.cuts))
 		}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -67,7 +68,11 @@ func (c *config) Options() []option.Option {
 
 // New checks the settings.
 func (c *config) New(env plugin.Env) (plugin.Filter, error) {
-	f := &filter{config: *c, log: env.Log, streams: map[streamKey]*stream{}, wake: make(chan struct{}, 1)}
+	f := &filter{
+		config: *c, log: env.Log, streams: map[streamKey]*stream{}, wake: make(chan struct{}, 1),
+		emitted: env.Metrics.Counter("emit_records_total", "Total number of emitted records"),
+		cut:     env.Metrics.Counter("emit_truncated_total", "Joined records that ended at multiline_buffer_limit"),
+	}
 	what := plugin.Joining{Parsers: c.parsers, Content: c.content, Wait: c.wait()}
 	fault := func(key, msg, cure string) error {
 		v, _ := option.Lookup(env.Properties, key)
@@ -99,6 +104,8 @@ type filter struct {
 	config
 	join plugin.Multiline
 	log  *slog.Logger
+
+	emitted, cut *metric.Counter
 
 	mu      sync.Mutex
 	streams map[streamKey]*stream

@@ -6,6 +6,7 @@ import "github.com/fluent/fluent-bit-go/metric"
 type counters struct {
 	opened, closed, rotated *metric.Counter // files
 	skipped, cut            *metric.Counter // lines that were too long
+	ended                   *metric.Counter // joined records that were
 	lost                    [reasons]*metric.Counter
 }
 
@@ -27,6 +28,7 @@ func newCounters(r *metric.Registry) counters {
 		rotated: r.Counter("files_rotated_total", "Files that were renamed or deleted while they were read."),
 		skipped: r.Counter("long_line_skipped_total", "Lines that were left out for their length."),
 		cut:     r.Counter("long_line_truncated_total", "Lines that were cut for their length."),
+		ended:   r.Counter("multiline_truncated_total", "Joined records that ended at multiline_buffer_limit."),
 	}
 	for i := range c.lost {
 		c.lost[i] = r.Counter("lost_bytes_total", "Bytes of files that could not be read or were left out, by reason.", metric.L("reason", reason(i).String()))

@@ -45,7 +45,8 @@ func (in *input) checkMultiline() error {
 func (in *input) longJoined() func(path string) {
 	warned := map[string]bool{}
 	return func(path string) {
-		if warned[path] {
+		in.ended.Inc()
+		if warned[path] || len(warned) == 1000 {
 			return
 		}
 		warned[path] = true
