@@ -35,7 +35,7 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 		books: newBooks(set), set: set, parsers: map[string]plugin.Parser{}, multilines: multiline.NewSet(set.MultilineLimit),
 		log: logger.New(set.Sink, "engine", logger.Options{Level: set.Level}),
 	}
-	b := &builder{p: p, set: set, specs: specs, tree: tree, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...)}
+	b := &builder{p: p, set: set, specs: specs, tree: tree, counts: map[string]int{}, parsers: config.Fingerprint(append(slices.Clone(tree.Parsers), tree.MultilineParsers...)...) + fmt.Sprint(set.MultilineLimit)}
 	p.emitter = &input{settings: inputSettings{routable: true}, open: map[openKey]*filling{},
 		instance: instance{name: "emitter.0", log: logger.New(set.Sink, "input:emitter:emitter.0", logger.Options{Level: set.Level})}}
 	p.emitter.home.Store(p)

@@ -249,6 +249,50 @@ func TestMetadataAndTimeAreThoseOfTheFirstRecord(t *testing.T) {
 	}
 }
 
+// grouped makes a batch of OTLP groups: a line "-1 {…}" begins one with these attributes, "-2" ends it, and
+// all others are records.
+func grouped(t *testing.T, lines ...string) *event.Batch {
+	t.Helper()
+	var data []byte
+	for _, l := range lines {
+		sec, body := int64(7), l
+		if n, rest, ok := strings.Cut(l, " "); ok && n == "-1" {
+			sec, body = -1, rest
+		} else if n == "-2" {
+			sec, body = -2, "{}"
+		}
+		data = event.AppendMap(event.AppendTime(append(data, 0x92, 0x92), event.Time{Sec: sec}), 0)
+		var err error
+		if data, _, err = event.ParseJSON(data, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := event.Parse("t", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestOTLPGroupsAreStreamsOfTheirOwn(t *testing.T) {
+	f, in := build(t, java), new(input)
+	check := func(b *event.Batch, list ...string) {
+		t.Helper()
+		if err := f.Filter(plugin.WithOrigin(t.Context(), in), b); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for r := range b.Records() {
+			got = append(got, string(event.AppendJSON(nil, r.Group().Attributes, event.JSONStyle{}))+string(event.AppendJSON(nil, r.Body(), event.JSONStyle{})))
+		}
+		want(t, strings.Join(got, "\n"), strings.Join(list, "\n"))
+	}
+	one, two := `-1 {"g":1}`, `-1 {"g":2}`
+	check(grouped(t, one, `{"log":"x.Error: a"}`, `{"log":"\tat b"}`, "-2", two, `{"log":"plain"}`, `{"log":"y.Error: c"}`, "-2"), `{"g":2}{"log":"plain"}`)
+	check(grouped(t, one, `{"log":"\tat d"}`, "-2", two, `{"log":"\tat e"}`, `{"log":"end"}`, "-2", one, `{"log":"end"}`, "-2"),
+		`{"g":2}{"log":"y.Error: c\n\tat e"}`, `{"g":2}{"log":"end"}`, `{"g":1}{"log":"x.Error: a\n\tat b\n\tat d"}`, `{"g":1}{"log":"end"}`)
+}
+
 func TestWrongSettingsAreRefused(t *testing.T) {
 	check := func(want string, lines ...string) {
 		t.Helper()

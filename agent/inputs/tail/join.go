@@ -35,6 +35,9 @@ func (in *input) checkMultiline() error {
 	if in.multiline || in.dockerMode {
 		in.env.Log.Warn("multiline and docker_mode have no effect: multiline.parser joins the lines")
 	}
+	if in.parser != "" {
+		in.env.Log.Warn("parser has no effect: multiline.parser makes the records; the filter parser can take their text apart")
+	}
 	in.lines.newJoin = func(path string) plugin.Joiner {
 		return m(func(r plugin.Joined) { in.lines.joined(path, r) })
 	}
