@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/option"
@@ -12,6 +13,9 @@ import (
 
 // largest is the most that buffer_max_size can be.
 const largest = 1 << 30
+
+// defaultWatch is what watcher_interval is unless it is set.
+const defaultWatch = 2 * time.Second
 
 // New checks the settings.
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
@@ -74,13 +78,9 @@ func (in *input) checkSizes() error {
 	if in.maxSize > largest {
 		errs = append(errs, in.fault("buffer_max_size", fmt.Sprintf("%d bytes are too many", in.maxSize), fmt.Sprintf("give at most %d", largest)))
 	}
-	for _, b := range []struct {
-		key string
-		n   int64
-	}{{"static_batch_size", in.staticBatch}, {"event_batch_size", in.eventBatch}} {
-		if b.n < 1 {
-			errs = append(errs, in.fault(b.key, "must be positive", "leave it out for 50M"))
-		}
+	in.staticBatch, in.eventBatch = max(1, in.staticBatch), max(1, in.eventBatch) // 0 is one read at a time
+	if in.watch == 0 {
+		in.watch = defaultWatch
 	}
 	if in.skipLong && in.truncateLong {
 		in.env.Log.Debug("truncate_long_lines is on: skip_long_lines has no effect")

@@ -52,7 +52,8 @@ type file struct {
 	offset   int64
 	advised  int64 // the kernel was told that it may forget what is before
 	mark     mark
-	before   []byte // the backSize bytes before the offset, or all
+	before   []byte  // the backSize bytes before the offset, or all
+	packed   *packed // nil unless it is compressed
 	charset  *charset
 	detected bool // charset is known
 	skipping bool
@@ -93,11 +94,18 @@ func openFile(path string) (f *file, st unix.Stat_t, err error) {
 		unix.Close(fd)
 		return nil, st, fmt.Errorf("open %s: no regular file any more", path)
 	}
-	return &file{id: identify(&st), path: path, where: path, fd: fd, sizes: sizes{now: st.Size}}, st, nil
+	f = &file{id: identify(&st), path: path, where: path, fd: fd, sizes: sizes{now: st.Size}}
+	if open := unpacker(path); open != nil {
+		f.packed = &packed{fd: fd, name: path, open: open}
+	}
+	return f, st, nil
 }
 
 // seek has the file read from offset on.
 func (f *file) seek(offset int64) error {
+	if f.packed != nil && offset == 0 {
+		f.packed.rewind()
+	}
 	var b [backSize]byte
 	n := min(offset, backSize)
 	got, err := f.readAt(b[:n], offset-n)
@@ -134,6 +142,9 @@ var errShort = errors.New("the file is shorter than the offset")
 
 // readAt reads until b is full or the file ends.
 func (f *file) readAt(b []byte, at int64) (n int, err error) {
+	if f.packed != nil {
+		return f.packed.readAt(b, at), nil
+	}
 	for n < len(b) {
 		got, err := unix.Pread(f.fd, b[n:], at+int64(n))
 		switch {
@@ -149,10 +160,28 @@ func (f *file) readAt(b []byte, at int64) (n int, err error) {
 	return n, nil
 }
 
+// more reports whether there may be more to read when the file has size bytes.
+func (f *file) more(size int64) bool {
+	if f.packed != nil {
+		return size != f.packed.size.Load()
+	}
+	return size != f.seen.Load()
+}
+
+// holds reports whether an offset can be one in a file of size bytes.
+func (f *file) holds(offset, size int64) bool {
+	return offset >= 0 && (offset <= size || f.packed != nil)
+}
+
 // whole reports whether st may be read as a file of lines.
 func whole(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
 
 func modified(st *unix.Stat_t) time.Time { return time.Unix(st.Mtim.Unix()) }
 
 // close lets go of the descriptor. What it reports is of no use for a file that was only read.
-func (f *file) close() { _ = unix.Close(f.fd) }
+func (f *file) close() {
+	if f.packed != nil {
+		f.packed.let()
+	}
+	_ = unix.Close(f.fd)
+}

@@ -252,7 +252,8 @@ func (l *lines) parsedExtra(b *event.Batch, path string, at int64, line []byte, 
 	return true
 }
 
-// old reports whether ignore_older leaves out a record of time t.
+// old reports whether ignore_older leaves out a record of time t. As in Fluent Bit, it is about files, and
+// about records in the two modes that are older than the multiline parsers.
 func (l *lines) old(t event.Time) bool {
-	return l.ignoreOlder > 0 && time.Since(t.Go()) > l.ignoreOlder
+	return l.ignoreOlder > 0 && (l.multiline || l.dockerMode) && time.Since(t.Go()) > l.ignoreOlder
 }

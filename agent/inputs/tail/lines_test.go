@@ -77,7 +77,7 @@ func TestParsedRecordsGetTheirTimeAndTheExtraKeys(t *testing.T) {
 
 func TestRecordsThatAreTooOldAreLeftOut(t *testing.T) {
 	for _, pathKey := range []string{"", "file"} {
-		l := newLines(func(c *config) { c.ignoreOlder, c.pathKey = time.Hour, pathKey })
+		l := newLines(func(c *config) { c.ignoreOlder, c.pathKey, c.dockerMode = time.Hour, pathKey, true })
 		l.parser = jsonMap{}
 		b, skipping := event.New("in"), false
 		r := l.append(b, piece{text: []byte("{\"time\":5}\n{\"a\":1}\ntext\n"), skipping: &skipping})

@@ -115,7 +115,11 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		in.unreadable(f, err)
 		return 0, false, nil
 	}
-	f.failing = false
+	if f.packed != nil && f.packed.trouble != nil {
+		in.unreadable(f, f.packed.trouble) // what comes before can be read
+	} else {
+		f.failing = false
+	}
 	if got < back || !bytes.Equal(in.buf[:back], f.before) || f.sizes.shrunk.Load() {
 		if err := in.giveOut(ctx, to, f, time.Time{}); err != nil {
 			return 0, false, err
@@ -149,7 +153,7 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 func (in *input) advance(f *file, read []byte, n int) {
 	f.offset += int64(n)
 	f.passed(read)
-	if !in.cacheAdvise || f.offset-f.advised < adviseSize {
+	if !in.cacheAdvise || f.packed != nil || f.offset-f.advised < adviseSize {
 		return
 	}
 	// What fails here costs nothing but memory of the kernel.
@@ -230,8 +234,10 @@ func (in *input) unstick(f *file) bool {
 		f.stuck = false
 		return true
 	case rotated:
-		f.look()
-		in.lost[tooLong].Add(uint64(max(0, f.sizes.now-f.offset)))
+		if f.packed == nil {
+			f.look()
+			in.lost[tooLong].Add(uint64(max(0, f.sizes.now-f.offset)))
+		}
 		in.letGo(f, false)
 	}
 	return false

@@ -65,6 +65,9 @@ func (f *file) vanished() (n int64) {
 	if s.shrunk.Load() {
 		n = max(0, s.first-f.offset) + s.more
 	}
+	if f.packed != nil {
+		n = 0 // nobody knows how much text there was
+	}
 	s.first, s.more = 0, 0
 	s.shrunk.Store(false)
 	return n

@@ -32,16 +32,26 @@ func (in *input) openStore(ctx context.Context) (*store, error) {
 	return &store{log: in.env.Log, byName: in.dbCompare, db: db, leaving: map[*file]bool{}}, nil
 }
 
+// knows reports whether there is an offset for f.
+func (s *store) knows(f *file) bool {
+	_, found, err := s.find(f)
+	return found && err == nil
+}
+
+func (s *store) find(f *file) (row taildb.Row, found bool, err error) {
+	name := ""
+	if s.byName {
+		name = f.path
+	}
+	return s.db.Find(context.Background(), f.id.ino, name)
+}
+
 // place has f, of so many bytes, read from where the database says, unless keep, or else notes where it is
 // read from.
 func (s *store) place(f *file, size int64, keep bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := ""
-	if s.byName {
-		name = f.path
-	}
-	row, found, err := s.db.Find(context.Background(), f.id.ino, name)
+	row, found, err := s.find(f)
 	if err != nil {
 		return fmt.Errorf("db: %w", err)
 	}
@@ -74,7 +84,7 @@ var errOther = errors.New("the bytes before the offset are others")
 
 // resume seeks to the offset of row if the bytes before it are those of row.
 func resume(f *file, row taildb.Row, size int64) error {
-	if row.Offset < 0 || row.Offset > size {
+	if !f.holds(row.Offset, size) {
 		return errShort
 	}
 	if err := f.seek(row.Offset); err != nil {

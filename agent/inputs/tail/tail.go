@@ -82,8 +82,8 @@ func (c *config) fileOptions() []option.Option {
 			Help("Reads files that appear later from their beginning."),
 		option.Var("refresh_interval", "string", &c.refresh, above).Default("60").
 			Help("How often to look for new files everywhere. With inotify new files are noticed at once, without it every watcher_interval."),
-		option.Var("watcher_interval", "time", &c.watch, above).Default("2s").
-			Help("How often to look whether files were rotated or truncated, and without inotify for new ones."),
+		option.Var("watcher_interval", "time", &c.watch, option.AtLeast(option.ParseDuration, 0)).Default("2s").
+			Help("How often to look whether files were rotated or truncated, and without inotify for new ones; 0 counts as 2s."),
 		option.Var("progress_check_interval", "time", &c.progress, option.AtLeast(option.ParseDuration, 0)).Default("2s").
 			Help("How often to look for growth that inotify did not report."),
 		option.Int("progress_check_interval_nsec", &c.progressNsec).Default("0").
@@ -91,7 +91,7 @@ func (c *config) fileOptions() []option.Option {
 		option.Var("rotate_wait", "time", &c.rotateWait, above).Default("5").
 			Help("How long a rotated file is kept open after all of it was read, in case its writer goes on."),
 		option.Duration("ignore_older", &c.ignoreOlder).Default("0").
-			Help("Leaves out files that were not modified for so long, and records whose parsed time is older; 0 leaves out none."),
+			Help("Leaves out files that were not modified for so long, and with multiline or docker_mode records of an older time; 0 leaves out none."),
 		option.Switch("ignore_active_older_files", &c.ignoreActive).Default("false").
 			Help("Also lets go of files that were not modified for ignore_older while they were followed, until they change."),
 		option.Switch("inotify_watcher", &c.inotify).Default("true").

@@ -259,7 +259,7 @@ func (w *watcher) check(f *file) {
 		w.rotate(f)
 		return
 	}
-	if st.Size != f.seen.Load() || f.joining.Load() {
+	if f.more(st.Size) || f.joining.Load() {
 		w.enqueue(f)
 		return
 	}
@@ -382,11 +382,14 @@ func (w *watcher) position(f *file, st *unix.Stat_t) error {
 	delete(w.aged, f.id)
 	w.mu.Unlock()
 	switch {
-	case aged && offset <= st.Size:
+	case aged && f.holds(offset, st.Size):
 	case w.started && w.newFromHead, w.readFromHead, aged:
 		offset = 0
-	default:
+	case f.packed == nil:
 		offset = st.Size
+	case w.store == nil, !w.store.knows(f):
+		f.stuck = true // its text ends nobody knows where, and it will hardly grow
+		return nil
 	}
 	err := f.seek(offset)
 	if errors.Is(err, errShort) {
