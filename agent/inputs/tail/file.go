@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -37,6 +38,8 @@ func (m *mark) set(read []byte) {
 func (m *mark) extend(more []byte) {
 	m.set(append(append(make([]byte, 0, m.n+len(more)), m.bytes[:m.n]...), more...))
 }
+
+func (m *mark) equal(o *mark) bool { return bytes.Equal(m.bytes[:m.n], o.bytes[:o.n]) }
 
 // file is an open file.
 type file struct {

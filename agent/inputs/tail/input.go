@@ -32,13 +32,23 @@ type input struct {
 
 	mu       sync.Mutex
 	files    map[identity]*file
-	followed int64              // how many files ever
-	aged     map[identity]int64 // how far files were read that were closed for their age
+	followed int64 // how many files ever
+	departed map[identity]departure
 	queue    []*file
 	wake     chan struct{} // of the reader; holds one
 
 	moved chan struct{} // an offset was settled; holds one
 }
+
+// departure is how far a file was read that was closed: for its age, or else because it was rotated. The first
+// may be followed again at any time, the other when news of its renaming come late.
+type departure struct {
+	point
+	aged bool
+}
+
+// manyClosed is how many rotated files are remembered.
+const manyClosed = 1000
 
 // Start looks for the files that are there, and opens them.
 func (in *input) Start(ctx context.Context) (err error) {
@@ -47,7 +57,7 @@ func (in *input) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	in.files, in.aged = map[identity]*file{}, map[identity]int64{}
+	in.files, in.departed = map[identity]*file{}, map[identity]departure{}
 	in.wake, in.moved = make(chan struct{}, 1), make(chan struct{}, 1)
 	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}, moving: map[uint32]string{}}
 	in.watcher.start()
@@ -115,13 +125,15 @@ func (in *input) enqueue(f *file) {
 func (in *input) next() *file {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.queue) == 0 {
-		return nil
+	for len(in.queue) > 0 {
+		f := in.queue[0]
+		in.queue = in.queue[1:]
+		f.queued = false
+		if !f.gone { // closed while it was queued: its descriptor may be another's by now
+			return f
+		}
 	}
-	f := in.queue[0]
-	in.queue = in.queue[1:]
-	f.queued = false
-	return f
+	return nil
 }
 
 // signal wakes who waits on c, now or as soon as it does.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -274,13 +275,14 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 	return nil
 }
 
-// letGo closes f and forgets it, but for how far it was read if it may come back.
+// letGo closes f and forgets it, but for how far it was read.
 func (in *input) letGo(f *file, aged bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if aged {
-		in.aged[f.id] = f.offset
+	if len(in.departed) > manyClosed {
+		maps.DeleteFunc(in.departed, func(_ identity, c departure) bool { return !c.aged })
 	}
+	in.departed[f.id] = departure{point{f.offset, f.mark}, aged}
 	in.closed.Inc()
 	delete(in.files, f.id)
 	in.release(f)

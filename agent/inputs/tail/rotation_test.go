@@ -190,6 +190,26 @@ func TestFileThatIsRenamedBeforeItCouldBeOpenedIsRead(t *testing.T) {
 	p.until("the renamed files to be closed", func() bool { return len(p.in.watcher.all()) == 1 })
 }
 
+func TestNewsOfARenamingThatComeLateDoNotHaveAFileReadAgain(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	run := p.start("path", "DIR/a.log", "read_from_head", "on", "rotate_wait", "0.01", "db", "DIR/state.db")
+	f := p.in.watcher.all()[0]
+	p.rename("a.log", "a.log.1")
+	p.in.watcher.check(f)
+	p.until("the file to be closed", func() bool {
+		if err := p.in.turnOnce(p, f); err != nil {
+			t.Fatal(err)
+		}
+		return len(p.in.watcher.all()) == 0
+	})
+	p.append("a.log.1", "two\n")
+	p.in.watcher.moving[7] = p.path("a.log")
+	p.in.watcher.arrived(change{dir: p.dir + "/", name: "a.log.1", cookie: 7})
+	run()
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`)
+}
+
 func TestEventsThatTheKernelDroppedAreMadeUpFor(t *testing.T) {
 	limit := 0
 	if b, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events"); err == nil {

@@ -133,7 +133,7 @@ func (w *watcher) handle(list []change) {
 		case c.mask&unix.IN_ISDIR != 0:
 			w.rescan = true
 		case c.mask&unix.IN_MOVED_FROM != 0:
-			w.departed(c)
+			w.leaving(c)
 		case c.mask&unix.IN_MOVED_TO != 0:
 			w.arrived(c)
 		case c.name != "":
@@ -142,8 +142,8 @@ func (w *watcher) handle(list []change) {
 	}
 }
 
-// departed takes a name from which something was renamed.
-func (w *watcher) departed(c change) {
+// leaving takes a name from which something was renamed.
+func (w *watcher) leaving(c change) {
 	if len(w.moving) > 100 {
 		clear(w.moving) // they went where nobody looks
 	}
@@ -378,13 +378,14 @@ func (w *watcher) follow(path, where string) error {
 // position decides where reading begins.
 func (w *watcher) position(f *file, st *unix.Stat_t) error {
 	w.mu.Lock()
-	offset, aged := w.aged[f.id]
-	delete(w.aged, f.id)
+	was, known := w.departed[f.id]
+	delete(w.departed, f.id)
 	w.mu.Unlock()
+	offset := int64(0)
 	switch {
-	case aged && f.holds(offset, st.Size):
-	case w.started && w.newFromHead, w.readFromHead, aged:
-		offset = 0
+	case known && f.holds(was.at, st.Size):
+		offset = was.at
+	case w.started && w.newFromHead, w.readFromHead, known:
 	case f.packed == nil:
 		offset = st.Size
 	case w.store == nil, !w.store.knows(f):
@@ -392,11 +393,11 @@ func (w *watcher) position(f *file, st *unix.Stat_t) error {
 		return nil
 	}
 	err := f.seek(offset)
-	if errors.Is(err, errShort) {
-		err = f.seek(0) // truncated this moment
+	if errors.Is(err, errShort) || err == nil && known && !f.mark.equal(&was.mark) {
+		err = f.seek(0) // truncated this moment, or another file by now
 	}
 	if err != nil || w.store == nil {
 		return err
 	}
-	return w.store.place(f, st.Size, aged && offset == f.offset)
+	return w.store.place(f, st.Size, known && f.offset > 0)
 }
