@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -313,17 +314,30 @@ func (o *output) hurry() {
 	o.signal()
 }
 
-// abandon keeps what was not delivered for another run, as far as that can be done. What a plugin that does
-// not return still has is kept as well.
+// abandon keeps what was not delivered for another run, as far as that can be done.
 func (o *output) abandon() {
-	for d := o.oldest(); d != nil; d = o.oldest() {
+	for d := range o.rest() {
 		o.keep(d)
 	}
-	o.mu.Lock()
-	stuck := slices.Collect(maps.Keys(o.flying))
-	o.mu.Unlock()
-	for _, d := range stuck {
-		o.keep(d)
+}
+
+// rest takes everything out of the queue, the oldest first, and then goes on with what a plugin that does
+// not return still has.
+func (o *output) rest() iter.Seq[*delivery] {
+	return func(yield func(*delivery) bool) {
+		for d := o.oldest(); d != nil; d = o.oldest() {
+			if !yield(d) {
+				return
+			}
+		}
+		o.mu.Lock()
+		stuck := slices.Collect(maps.Keys(o.flying))
+		o.mu.Unlock()
+		for _, d := range stuck {
+			if !yield(d) {
+				return
+			}
+		}
 	}
 }
 

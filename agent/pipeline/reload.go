@@ -167,8 +167,10 @@ func (o *output) handOver(next *Pipeline) {
 		o.abandon()
 		return
 	}
-	for d := o.oldest(); d != nil; d = o.oldest() {
-		d.over.Store(true)
+	for d := range o.rest() {
+		if d.over.Swap(true) {
+			continue
+		}
 		d.in.busy.retries.Add(-d.retries)
 		next.outputs[i].accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))

@@ -129,6 +129,59 @@ func TestChunksOfARemovedOutputAreDeliveredOrCounted(t *testing.T) {
 	})
 }
 
+// A plugin that does not even mind its context has a chunk when its output is changed.
+func TestChunkOfAnOutputThatNeverReturnsIsHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=5", "output sink match=* mode=deaf alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(3 * time.Second)
+			if err := run.Reload(t.Context(), r.next(t, "input source tag=a n=5", "output sink match=* alias=x"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if n := r.got.of("records x"); n != 5 {
+				t.Errorf("%d of 5 records came to the new output", n)
+			}
+			if n := r.settled.of("delivered"); n != 5 {
+				t.Errorf("%d of 5 batches were settled", n)
+			}
+			time.Sleep(time.Hour) // it does return at last
+		})
+	})
+}
+
+func TestChunksInFilesWaitForAnOutputThatWasRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		const input, other = "input source tag=a n=10 pause=1 storage.type=filesystem", "output sink match=* alias=y"
+		next := func(r *rig, sections ...string) *Pipeline {
+			p, err := buildIn(t, r, inDir(dir), sections...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		r := mustBuild(t, inDir(dir), input, "output sink match=* mode=dead alias=x", other)
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(15 * time.Second)
+			if err := run.Reload(t.Context(), next(r, input, other), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if n := chunksIn(t, dir); n < 5 {
+				t.Errorf("%d chunks are on disk", n)
+			}
+			if err := run.Reload(t.Context(), next(r, input, "output sink match=* alias=x", other), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		})
+		if x, y := r.got.of("records x"), r.got.of("records y"); x != 10 || y != 10 {
+			t.Errorf("%d records came to the output that was removed and came back, %d to the other, want 10 and 10", x, y)
+		}
+	})
+}
+
 func TestReloadWhileTheAgentStopsIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, nil, "input source tag=a n=1", "output sink match=*")

@@ -78,6 +78,8 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 		}
 	case "poison":
 		return plugin.Poison(errors.New("it crashed"))
+	case "deaf":
+		time.Sleep(20 * time.Minute)
 	case "slow":
 		time.Sleep(1500 * time.Millisecond)
 	case "hang":

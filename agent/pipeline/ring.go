@@ -1,11 +1,16 @@
 package pipeline
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // ring lists the chunks of an input with storage.type memrb in the order in which they came.
 type ring struct {
 	mu    sync.Mutex
 	queue []ringed
+
+	chunks, bytes atomic.Uint64 // that had to go
 }
 
 type ringed struct {
@@ -51,6 +56,8 @@ func (in *input) wrap() {
 		if !ok {
 			return
 		}
+		in.ring.chunks.Add(1)
+		in.ring.bytes.Add(uint64(s.size))
 		for _, o := range s.routes {
 			if d := o.remove(func(d *delivery) bool { return d.stored == s.stored }); d != nil {
 				o.giveUp(d, RingFull, nil)

@@ -25,6 +25,7 @@ func (p *Pipeline) Stats() stats.Stats {
 		x.Records, x.Bytes = in.counters.Records.Load(), in.counters.Bytes.Load()
 		x.RateRecords, x.RateBytes = in.rate.get()
 		x.RateLimited, x.Retries = in.rated.isClosed(), int(in.busy.retries.Load())
+		x.Ring, x.RingChunks, x.RingBytes = in.storage == memrb, in.ring.chunks.Load(), in.ring.bytes.Load()
 		x.Down = max(0, x.Busy-int(in.busy.up.Load()))
 		s.Inputs = append(s.Inputs, x)
 		s.Chunks += x.Open + x.Busy

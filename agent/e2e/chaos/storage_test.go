@@ -5,8 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -197,6 +199,34 @@ func TestDeadOutputDelaysNoOther(t *testing.T) {
 	s.end(false)
 	if r := s.late().Of(s.Next); len(r.Lost)+r.Duplicated+len(r.Strange) > 0 {
 		t.Errorf("the second output got %d lines twice and lacks %d; strange: %q", r.Duplicated, len(r.Lost), r.Strange)
+	}
+}
+
+// What does not fit under storage.total_limit_size is lost to that output alone, and every record is counted.
+func TestEvictedRecordsAreCounted(t *testing.T) {
+	s := newStorm(t)
+	limit := lines(300_000, 20_000_000)
+	s.configure(service + "    storage.path DIR/store\n" + toStdout +
+		fmt.Sprintf("[OUTPUT]\n    name file\n    match *\n    path DIR/late\n    file out\n    storage.total_limit_size %d\n", limit) +
+		"[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log\n    db DIR/tail.db\n    storage.type filesystem\n")
+	s.Start()
+	s.held()
+	s.play(lines(20_000, 1_000_000), s.rest, s.caughtUp, s.pause)
+	s.caughtUp()
+	dumps := func() [][]string { return regexp.MustCompile(`storage_full +: (\d+) records`).FindAllStringSubmatch(s.Log(), -1) }
+	before := len(dumps())
+	s.signal(syscall.SIGCONT)
+	s.Until("the dump", func() bool { return len(dumps()) > before })
+	told, _ := strconv.Atoi(dumps()[before][1])
+	if err := os.Mkdir(filepath.Join(s.dir, "late"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.Until("the rest to be delivered", func() bool { return len(s.left()) == 0 })
+	s.end(false)
+	r := s.late().Of(s.Next)
+	t.Logf("%d lines evicted", told)
+	if len(r.Lost) != told || told == 0 || r.Duplicated > 0 {
+		t.Errorf("%d lines are lost, %d were told; %d came twice", len(r.Lost), told, r.Duplicated)
 	}
 }
 

@@ -47,6 +47,11 @@ var inputCounters = []row[in]{
 	{"records_total", "Number of input records.", count(func(x *in) uint64 { return x.Records })},
 }
 
+var ringCounters = []row[in]{
+	{"memrb_dropped_chunks", "Number of memrb dropped chunks.", count(func(x *in) uint64 { return x.RingChunks })},
+	{"memrb_dropped_bytes", "Number of memrb dropped bytes.", count(func(x *in) uint64 { return x.RingBytes })},
+}
+
 var filterCounters = []row[fil]{
 	{"records_total", "Total number of new records processed.", count(func(x *fil) uint64 { return x.Records })},
 	{"bytes_total", "Total number of new bytes processed.", count(func(x *fil) uint64 { return x.Bytes })},
@@ -99,6 +104,8 @@ func Append(set *metric.Set, a About, s *stats.Stats, now time.Time) {
 		c.counter("logger_logs_total", "Total number of logs", float64(l.Lines), metric.L("message_type", l.Level))
 	}
 	family(c, metric.TypeCounter, "input", inputCounters, s.Inputs, func(x *in) string { return x.Name })
+	rings := slices.DeleteFunc(slices.Clone(s.Inputs), func(x in) bool { return !x.Ring })
+	family(c, metric.TypeCounter, "input", ringCounters, rings, func(x *in) string { return x.Name })
 	family(c, metric.TypeCounter, "filter", filterCounters, s.Filters, func(x *fil) string { return x.Name })
 	family(c, metric.TypeCounter, "output", outputCounters, s.Outputs, func(x *out) string { return x.Name })
 	for _, reason := range reasons(s) {

@@ -31,6 +31,8 @@ type Input struct {
 	RateRecords, RateBytes float64 // a second, over the last one
 	RateLimited            bool    // the rate gate is closed
 	Retries                int     // of the busy chunks
+	Ring                   bool    // storage.type memrb; the next two are what had to make room
+	RingChunks, RingBytes  uint64
 	Paused                 bool
 	Waiting                int64 // bytes that no output has taken yet
 	Limit                  int64 // mem_buf_limit
