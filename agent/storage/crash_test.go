@@ -71,7 +71,7 @@ func (b *brittle) step() error {
 func (b *brittle) restart(power bool, rng *rand.Rand) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.steps = -1
+	b.steps, b.room = -1, -1
 	if !power {
 		return
 	}

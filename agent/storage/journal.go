@@ -93,7 +93,7 @@ func (j *journal) add(f *File, route string) {
 	}
 	j.note(f.Name(), route)
 	var err error
-	if j.handle == nil {
+	if j.handle == nil || j.failed { // with that, also what could not be written before
 		err = j.rewrite()
 	} else {
 		err = j.write(progressLine(f.Name(), route))

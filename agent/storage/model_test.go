@@ -31,13 +31,20 @@ type model struct {
 func (m *model) act(t *testing.T, s *Store, b *brittle) {
 	w := m.pick(s)
 	over := func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.steps == 0 }
-	switch m.rng.IntN(8) {
+	switch m.rng.IntN(9) {
+	case 8: // the disk fills up, or there is room again
+		b.mu.Lock()
+		b.room = m.rng.IntN(4000)
+		if m.rng.IntN(3) > 0 {
+			b.room = -1
+		}
+		b.mu.Unlock()
 	case 0:
 		w.file.Lock()
 		w.locked = true
 		route := fmt.Sprintf("out.%d", m.rng.IntN(2))
 		w.file.Done(route)
-		if !over() {
+		if !over() && b.room < 0 {
 			w.had[route] = true
 		}
 	case 1:

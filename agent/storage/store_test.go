@@ -291,3 +291,14 @@ func TestLongTagsComeBack(t *testing.T) {
 		t.Errorf("%d chunks", len(backlog))
 	}
 }
+
+func FuzzProgress(f *testing.F) {
+	f.Add(progressLine("dummy.0/1-2.3.flb", "es.0"), "a", "b")
+	f.Add("00000000 \"a\" \"b\"\n", "a/b", "\xff\n")
+	f.Fuzz(func(t *testing.T, line, chunk, route string) {
+		_, _, _ = parseProgress(line)
+		if c, r, ok := parseProgress(progressLine(chunk, route)); !ok || c != chunk || r != route {
+			t.Fatalf("%q %q is read as %q %q, %v", chunk, route, c, r, ok)
+		}
+	})
+}
