@@ -162,6 +162,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	}
 	o.mu.Unlock()
 	switch {
+	case d.over.Load(): // it took so long that the chunk was kept, or went to another output
 	case err == nil:
 		if failures > 0 {
 			o.log.Info(fmt.Sprintf("delivers again, after %d failed attempt(s)", failures))
@@ -287,8 +288,7 @@ func (o *output) again(d *delivery) {
 	o.signal()
 }
 
-// hurry has every waiting chunk tried now, and failures from here on after a second. Chunks of an earlier run
-// that were not tried yet stay where they are, unless storage.backlog.flush_on_shutdown wants them out.
+// hurry has every waiting chunk tried now, and failures from here on after a second.
 func (o *output) hurry() {
 	o.mu.Lock()
 	o.hurried = true
@@ -297,21 +297,25 @@ func (o *output) hurry() {
 		o.ready = append(o.ready, d)
 	}
 	clear(o.waiting)
+	o.mu.Unlock()
+	o.signal()
+}
+
+// spare leaves chunks of an earlier run that were not tried yet to the next one.
+func (o *output) spare() {
+	o.mu.Lock()
 	var later []*delivery
-	if !o.pipe().set.Storage.FlushBacklog {
-		o.ready = slices.DeleteFunc(o.ready, func(d *delivery) bool {
-			old := d.backlog && d.attempts == 0
-			if old {
-				later = append(later, d)
-			}
-			return old
-		})
-	}
+	o.ready = slices.DeleteFunc(o.ready, func(d *delivery) bool {
+		old := d.backlog && d.attempts == 0
+		if old {
+			later = append(later, d)
+		}
+		return old
+	})
 	o.mu.Unlock()
 	for _, d := range later {
 		o.keep(d)
 	}
-	o.signal()
 }
 
 // abandon keeps what was not delivered for another run, as far as that can be done.

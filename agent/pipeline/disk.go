@@ -57,10 +57,13 @@ type disk struct {
 // openStorage opens the folder when there is one and it is not open yet.
 func (p *Pipeline) openStorage() error {
 	set := p.set.Storage
-	if set.Path == "" || p.disk.store != nil {
-		if p.disk.store != nil && set.Path != p.disk.store.Path {
-			p.log.Warn("storage.path has changed, which takes a restart: chunks stay in " + p.disk.store.Path)
+	if have := p.disk.store; have != nil {
+		if set.Path != have.Path || set.Full != have.Full || set.Checksum != have.Checksum || set.Delete != have.Delete || set.Rejected != have.Rejected {
+			p.log.Warn("storage.path or how its files are written has changed, which takes a restart: chunks go on as before, in " + have.Path)
 		}
+		return nil
+	}
+	if set.Path == "" {
 		return nil
 	}
 	store, backlog, err := storage.Open(storage.Options{

@@ -48,6 +48,8 @@ type place struct {
 // overhead is what a chunk takes beside its bytes.
 const overhead = 1024
 
+var errGone = errors.New("all outputs are done with this chunk")
+
 // admit takes in a chunk that does not grow any more.
 func (m *memory) admit(s *stored, c *event.Chunk) {
 	m.mu.Lock()
@@ -134,6 +136,9 @@ func (m *memory) take(s *stored) (*event.Chunk, error) {
 }
 
 func (m *memory) load(s *stored) (*event.Chunk, error) {
+	if s.file == nil && s.place.extent == nil {
+		return nil, errGone
+	}
 	if s.place.extent == nil {
 		c, err := s.file.Load(s.id)
 		if err == nil {

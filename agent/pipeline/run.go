@@ -105,6 +105,11 @@ func (p *Pipeline) shutdown() {
 	}
 	p.drain(context.Background())
 	p.flush()
+	for _, o := range p.outputs {
+		if !p.set.Storage.FlushBacklog {
+			o.spare()
+		}
+	}
 	left := p.deliver(deadline)
 	ended := p.kill()
 	p.drain(context.Background())
