@@ -34,6 +34,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
+	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_scrape"
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_textfile"
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
@@ -88,6 +89,7 @@ func Plugins() plugin.Set {
 			mem.Plugin,
 			netif.Plugin,
 			proc.Plugin,
+			prometheus_scrape.Plugin,
 			prometheus_textfile.Plugin,
 			random.Plugin,
 			stdin.Plugin,

@@ -25,6 +25,7 @@ type Settings struct {
 	ResponseTimeout time.Duration // from the request's last byte to the answer's, 0 for no limit
 	ReadIdle        time.Duration // between two reads; net.io_timeout when 0
 	Proxy           *url.URL      // asked for each request, instead of the environment's; nil for none
+	Keep            int64         // how much of an answer is kept; 64 KB when 0, enough to say what is wrong
 }
 
 // Options returns http.response_timeout and http.read_idle_timeout.
@@ -86,8 +87,7 @@ func (c *Client) URL(uri string) string {
 	return c.base + uri
 }
 
-// maxAnswer is how much of an answer is kept: enough to say what is wrong.
-const maxAnswer = 64 << 10
+const usualAnswer = 64 << 10
 
 // Answer is what came back.
 type Answer struct {
@@ -114,7 +114,11 @@ func (c *Client) Do(req *http.Request) (*Answer, error) {
 		return nil, c.explain(ctx, outer, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	keep := c.set.Keep
+	if keep <= 0 {
+		keep = usualAnswer
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, keep))
 	if err != nil {
 		return nil, c.explain(ctx, outer, err)
 	}
