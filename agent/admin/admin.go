@@ -2,7 +2,8 @@
 // uptime, plugins, counters, health, and reloading. It is off unless http_server is on.
 //
 // The server is for a few known clients: it limits how many connections there are, how long a request may
-// take to arrive and an answer to be fetched, and how large a request is.
+// take to arrive and an answer to be fetched, and how large a request is. A client that has waited longest with
+// its request has to leave when there are too many.
 package admin
 
 import (
@@ -10,11 +11,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/stats"
@@ -76,7 +77,7 @@ func Listen(o Options, a Agent) (*Server, error) {
 	}
 	s := &Server{opts: o, agent: a, ln: newLimited(ln, maxConnections), health: health{limits: o.Health}}
 	s.http = http.Server{
-		Handler: s.routes(), MaxHeaderBytes: maxHeader, ReadTimeout: patience, WriteTimeout: 3 * patience,
+		Handler: answering(s.routes()), ConnContext: remember, MaxHeaderBytes: maxHeader, ReadTimeout: patience, WriteTimeout: 3 * patience,
 		ReadHeaderTimeout: patience, IdleTimeout: 3 * patience, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	return s, nil
@@ -88,12 +89,14 @@ func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 // Serve answers until ctx ends.
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	defer working.Wait()
 	defer stop()
-	go s.watchHealth(ctx)
-	go func() {
+	working.Go(func() { s.watchHealth(ctx) })
+	working.Go(func() {
 		<-ctx.Done()
 		_ = s.http.Close()
-	}()
+	})
 	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -135,7 +138,6 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/api/v2/reload", s.reload)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Server", "Fluent Bit")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if _, pattern := mux.Handler(r); pattern == "" {
 			w.WriteHeader(http.StatusNotFound)
 			return
@@ -144,12 +146,15 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-func reply(w http.ResponseWriter, v any) {
+func reply(w http.ResponseWriter, v any) { replyWith(w, http.StatusOK, v) }
+
+func replyWith(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(b) // a client that is gone needs no answer
 }
 
@@ -205,10 +210,6 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
 	type result struct {
 		Reload string   `json:"reload"`
 		Status int      `json:"status"`
@@ -221,11 +222,8 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, ErrNotEnabled):
 		reply(w, result{Reload: "not enabled", Status: -1})
 	case errors.Is(err, ErrInProgress):
-		w.WriteHeader(http.StatusBadRequest)
-		reply(w, result{Reload: "in progress", Status: -2})
+		replyWith(w, http.StatusBadRequest, result{Reload: "in progress", Status: -2})
 	default:
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusBadRequest)
-		reply(w, result{Reload: "halted", Status: -3, Errors: strings.Split(err.Error(), "\n")})
+		replyWith(w, http.StatusBadRequest, result{Reload: "halted", Status: -3, Errors: strings.Split(err.Error(), "\n")})
 	}
 }

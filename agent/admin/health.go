@@ -91,16 +91,12 @@ func (s *Server) health1(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) health2(w http.ResponseWriter, _ *http.Request) {
 	errors, failed, ok := s.health.verdict(sampleOf(s.agent.Stats(), time.Now()))
-	status := "ok"
+	status, code := "ok", http.StatusOK
 	if !ok {
-		status = "error"
+		status, code = "error", http.StatusInternalServerError
 	}
 	l := s.opts.Health
-	w.Header().Set("Content-Type", "application/json")
-	if !ok {
-		w.WriteHeader(http.StatusInternalServerError)
-	}
-	reply(w, ordered{
+	replyWith(w, code, ordered{
 		{"status", status}, {"errors", errors}, {"retries_failed", failed},
 		{"error_limit", l.Errors}, {"retry_failure_limit", l.RetriesFailed}, {"period_limit", int(l.Period.Seconds())},
 	})
