@@ -6,8 +6,6 @@
 // in a row. [Append] and [All] write and read them, [AppendText] and [AppendPrometheus] print them.
 package metric
 
-import "strings"
-
 // Set is a number of families that belong together, with labels that all their points share.
 type Set struct {
 	Labels   []Label // "static" labels, which stand before those of a point
@@ -64,19 +62,16 @@ type Family struct {
 	Points                     []Point
 }
 
-// FullName joins namespace, subsystem and name as Fluent Bit does.
+// FullName joins those of namespace, subsystem and name that are there with _.
 func (f *Family) FullName() string {
-	var b strings.Builder
-	if f.Namespace != "" {
-		b.WriteString(f.Namespace + "_")
-	}
+	name := f.Name
 	if f.Subsystem != "" {
-		b.WriteString(f.Subsystem)
-		if !strings.HasSuffix(f.Subsystem, "_") {
-			b.WriteByte('_')
-		}
+		name = f.Subsystem + "_" + name
 	}
-	return b.String() + f.Name
+	if f.Namespace != "" {
+		name = f.Namespace + "_" + name
+	}
+	return name
 }
 
 // Point is one measurement. Counters, gauges and untyped families use Value, the others what is named after

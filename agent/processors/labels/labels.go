@@ -34,7 +34,7 @@ func (c *config) Options() []option.Option {
 		option.WordLists("update", 1, &c.update).Help("NAME VALUE: give a label that is there another value. Here and below $TAG and $TAG[n] in a value stand for the tag and its parts."),
 		option.WordLists("insert", 1, &c.insert).Help("NAME VALUE: add a label to metrics that lack it."),
 		option.WordLists("upsert", 1, &c.upsert).Help("NAME VALUE: set a label whether it is there or not."),
-		option.Strings("delete", &c.remove).Help("NAME: remove a label."),
+		option.Strings("delete", &c.remove).Help("NAME: remove a label. Where that leaves counters or histograms with the same labels, they add up; of other metrics the last counts."),
 		option.Strings("hash", &c.hash).Help("NAME: replace a label's value by its SHA-256 in hexadecimal digits. All keys may be given many times; what is deleted goes first, then come update, upsert, insert and hash."),
 	}
 }
@@ -98,6 +98,9 @@ func (f *filter) edit(s *metric.Set, tag string) {
 	}
 	for _, name := range f.hash {
 		hash(s, name)
+	}
+	for i := range s.Families {
+		merge(&s.Families[i])
 	}
 }
 

@@ -40,7 +40,7 @@ func TestLabelsAreEdited(t *testing.T) {
 	f(`a{x="1",y="v"} 1 a{x="3",y="v"} 1 b 2 h{x="q"} 1`, "update y v")
 	f(`a{x="1",y="2"} 1 a{x="3"} 1 b 2 h{x="q"} 1`, "update n v")
 	f(`a{y="2"} 1 a 1 b 2 h_count 1`, "delete x")
-	f(`a 1 a 1 b 2 h_count 1`, "delete x", "delete y")
+	f(`a 2 b 2 h_count 1`, "delete x", "delete y")
 	f(`a{x="1",y="53c234e5e8472b6ac51c1ae1cab3fe06fad053beb8ebfd8977b010655bfdd3c3"} 1 a{x="3",y="53c234e5e8472b6ac51c1ae1cab3fe06fad053beb8ebfd8977b010655bfdd3c3"} 1 b 2 h{x="q"} 1`, "hash y", "update y 2\n")
 	f(`a{t="web-app.web.1",x="1",y="2"} 1 a{t="web-app.web.1",x="3"} 1 b{t="web-app.web.1"} 2 h{t="web-app.web.1",x="q"} 1`, "upsert t $TAG[1]-$TAG")
 	f(`a{m="1",n="v",x="1",y="2"} 1 a{m="1",n="v",x="3"} 1 b{m="1",n="v"} 2 h{m="1",n="v",x="q"} 1`, "upsert m 1", "upsert n v", "insert n w", "update m 1")
@@ -84,5 +84,34 @@ func TestWhatIsNoSetStaysAsItIs(t *testing.T) {
 	b := event.Payload("t", event.Metrics, []byte{0x93})
 	if err := f.Filter(t.Context(), b); err == nil || len(b.Bytes()) != 1 {
 		t.Errorf("got %v, %x", err, b.Bytes())
+	}
+}
+
+func TestPointsThatAnEditMakesTheSameBecomeOne(t *testing.T) {
+	got := filtertest.RunMetrics(t, Plugin, []string{"delete x"}, `# TYPE c counter
+c{x="1",y="a"} 1
+c{x="2",y="a"} 2
+c{x="1",y="b"} 4
+# TYPE g gauge
+g{x="1"} 1
+g{x="2"} 2
+# TYPE h histogram
+h_bucket{le="1",x="1"} 1
+h_sum{x="1"} 3
+h_count{x="1"} 2
+h_bucket{le="1",x="2"} 2
+h_sum{x="2"} 4
+h_count{x="2"} 5
+`)
+	want := `c{y="a"} 3
+c{y="b"} 4
+g 2
+h_bucket{le="1.0"} 3
+h_bucket{le="+Inf"} 7
+h_sum 7
+h_count 7
+`
+	if got != want {
+		t.Errorf("got:\n%s", got)
 	}
 }
