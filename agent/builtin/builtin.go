@@ -37,6 +37,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_scrape"
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_textfile"
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
+	"github.com/fluent/fluent-bit-go/agent/inputs/statsd"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
 	"github.com/fluent/fluent-bit-go/agent/inputs/tail"
 	inputtcp "github.com/fluent/fluent-bit-go/agent/inputs/tcp"
@@ -92,6 +93,7 @@ func Plugins() plugin.Set {
 			prometheus_scrape.Plugin,
 			prometheus_textfile.Plugin,
 			random.Plugin,
+			statsd.Plugin,
 			stdin.Plugin,
 			tail.Plugin,
 			inputtcp.Plugin,

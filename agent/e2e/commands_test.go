@@ -23,6 +23,7 @@ var commands = map[string]func(){
 	"answer":     func() { end(answer(os.Args[1:])) },
 	"metricsink": func() { end(metricsink(os.Args[1:])) },
 	"page":       func() { end(page(os.Args[1:])) },
+	"datagram":   func() { end(datagram(os.Args[1:])) },
 	"loris":      func() { end(loris(os.Args[1:])) },
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -89,4 +90,22 @@ func page(args []string) error {
 		}
 		http.ServeFile(w, r, args[1])
 	}))
+}
+
+// datagram ADDRESS FILE: send FILE as one UDP datagram.
+func datagram(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("usage: datagram ADDRESS FILE")
+	}
+	text, err := os.ReadFile(args[1])
+	if err != nil {
+		return err
+	}
+	c, err := net.Dial("udp", args[0])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Write(text)
+	return err
 }
