@@ -357,7 +357,7 @@ func TestEntitiesOfCloudWatchAreAdded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("CLUSTER_NAME", "north")
-	k, log := build(t, serve(t, c), "use_pod_association on", "kube_token_file "+token,
+	k, _ := build(t, serve(t, c), "use_pod_association on", "kube_token_file "+token,
 		"aws_pod_association_host "+at.Hostname(), "aws_pod_association_port "+at.Port(), "aws_pod_association_endpoint /map", "aws_pod_association_host_server_ca_file "+ca)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -369,7 +369,7 @@ func TestEntitiesOfCloudWatchAreAdded(t *testing.T) {
 	if err := os.WriteFile(file+".map", []byte(`{"web-1":{"ServiceName":"s"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, log = build(t, serve(t, c), "aws_use_pod_association on", "set_platform k8s", "aws_pod_service_preload_cache_dir "+file)
+	k, log := build(t, serve(t, c), "aws_use_pod_association on", "set_platform k8s", "aws_pod_service_preload_cache_dir "+file)
 	if got := pass(t, k, shopTag, `{"a":1}`); !strings.Contains(got, `"aws_entity_service_name":"s","aws_entity_platform":"k8s","aws_entity_cluster":"north","aws_entity_workload":"web"`) {
 		t.Error(got, log)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
 	lua "github.com/yuin/gopher-lua"
@@ -16,17 +17,17 @@ import (
 // gopher is the interpreter in Go.
 type gopher struct {
 	*script
-	l     *lua.LState
-	fn    *lua.LFunction
-	args  int // 3, or 5 when the function takes the group's attributes and the metadata
-	leash leash
-	null  lua.LValue // what nulls are for the script
-	maps  lua.LValue // metatable of tables that were maps in a record …
-	lists lua.LValue // … and of those that were arrays
-	words words
-	err   error // of the conversion that is under way
-	seen  int   // how deep it is
-	heavy weight
+	l        *lua.LState
+	fn       *lua.LFunction
+	args     int // 3, or 5 when the function takes the group's attributes and the metadata
+	leash    leash
+	null     lua.LValue // what nulls are for the script
+	maps     lua.LValue // metatable of tables that were maps in a record …
+	lists    lua.LValue // … and of those that were arrays
+	words    words
+	err      error     // of the conversion that is under way
+	seen     int       // how deep it is
+	weighing time.Time // when its variables are weighed next
 }
 
 // The interpreter fills an array up to whatever index a script sets. From this one on tables are hashed.

@@ -178,21 +178,15 @@ func passTo(l *lua.LState, orig lua.LValue, look func(lua.LValue)) int {
 	return 1
 }
 
-// weight remembers when the script's variables were last weighed.
-type weight struct {
-	next time.Time
-	over bool
-}
-
 // spent implements machine: a script that has collected more than it may hold is started anew. Its variables
 // are weighed now and then, less often the longer that takes.
 func (g *gopher) spent() string {
 	now := time.Now()
-	if g.leash.err != errMemory && now.Before(g.heavy.next) {
+	if g.leash.err != errMemory && now.Before(g.weighing) {
 		return ""
 	}
 	size := weigh(g.l.G.Global)
-	g.heavy.next = now.Add(max(10*time.Second, 200*time.Since(now)))
+	g.weighing = now.Add(max(10*time.Second, 200*time.Since(now)))
 	if size <= g.limits.memory {
 		return ""
 	}

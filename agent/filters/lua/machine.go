@@ -21,7 +21,7 @@ type script struct {
 	arrays    []string
 	limits    bounds
 	vars      map[string]string // FLB_ENV
-	slow      bool              // LuaJIT: it has looped in compiled code, so it is interpreted
+	slow      bool              //nolint:unused // LuaJIT: it has looped in compiled code, so it is interpreted
 }
 
 // variables are what the script finds in FLB_ENV.
