@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/plugin"
+	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // instance is a metadata service.
@@ -216,4 +217,9 @@ func (s started) New(env plugin.Env) (plugin.Filter, error) {
 		err = f.(plugin.Starter).Start(context.Background())
 	}
 	return f, err
+}
+
+func TestItConforms(t *testing.T) {
+	serve(t, ec2())
+	plugintest.Conform(t, Plugin)
 }

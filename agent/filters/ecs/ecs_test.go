@@ -16,6 +16,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
+	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // container is an ECS agent that knows one task with two containers.
@@ -154,4 +155,14 @@ func TestFaultsAreExplained(t *testing.T) {
 	f("'cluster' is not KEY TEMPLATE", "add cluster")
 	f("test.conf:1:5: add: ", "add cluster $Cluster['")
 	f("ecs_meta_port", "ecs_meta_port 70000")
+}
+
+func TestItConforms(t *testing.T) {
+	s := httptest.NewServer(&container{})
+	t.Cleanup(s.Close)
+	at, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Conform(t, Plugin, "add cluster $ClusterName", "ecs_meta_host "+at.Hostname(), "ecs_meta_port "+at.Port())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/plugin"
+	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // database writes a small database of networks that are reserved for documents.
@@ -136,4 +137,8 @@ func BenchmarkNewAddresses(b *testing.B) {
 		clear(f.known)
 		f.lookup([]byte("192.0.2.7"))
 	}
+}
+
+func TestItConforms(t *testing.T) {
+	plugintest.Conform(t, Plugin, "database "+database(t), "lookup_key log", "record country log %{country.iso_code}")
 }

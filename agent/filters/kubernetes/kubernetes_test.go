@@ -14,6 +14,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
+	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 const containerID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -310,3 +311,11 @@ func TestRecordsCostNoAllocation(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) { filtertest.Bench(b, startedSpec(), benchConf(b)...) }
+
+func TestItConforms(t *testing.T) {
+	t.Setenv("NODE_NAME", "node-a")
+	c := newCluster()
+	plugintest.Conform(t, Plugin, serve(t, c), "merge_log on", "keep_log off", "merge_log_key inner")
+	plugintest.Conform(t, Plugin, "dummy_meta on", "merge_log on")
+	plugintest.Conform(t, Plugin, nobody, "use_journal on")
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
+	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // The cases of this file run against both interpreters: see luajit_test.go.
@@ -344,4 +345,9 @@ func BenchmarkEdit(b *testing.B) {
 }
 func BenchmarkWork(b *testing.B) {
 	benchmark(b, `local n = 0 for i = 1, 100 do n = n + i % 7 end rec.n = n return 2, ts, rec`)
+}
+
+func TestItConforms(t *testing.T) {
+	plugintest.Conform(t, Plugin, "call go", "code function go(tag, ts, rec) rec.log = nil return 1, ts, rec end")
+	plugintest.Conform(t, Plugin, "call go", "code function go(tag, ts, group, meta, rec) return 2, ts, {}, {rec, rec} end", "enable_flb_null on", "time_as_table on")
 }

@@ -9,7 +9,7 @@
 #include "luajit_machine.h"
 #include "luajit_pack.h"
 
-enum { MAX_DEPTH = 100, MAX_RECORD = 64 << 20, MAX_ARRAY = 1 << 22, LIST = 1, MAP = 2 };
+enum { MAX_DEPTH = 120, MAX_RECORD = 64 << 20, MAX_ARRAY = 1 << 22, LIST = 1, MAP = 2 };
 
 void pack_add_key(struct keys *k, const char *text, size_t len, int array)
 {

@@ -47,14 +47,14 @@ var limits = bounds{call: 5 * time.Second, memory: 128 << 20}
 
 // maxDepth is how deep the tables that come back may be nested, maxRecord how large a record may be.
 const (
-	maxDepth  = 100
+	maxDepth  = 120
 	maxRecord = 64 << 20
 )
 
 var (
 	errTime   = errors.New("took too long, it may loop for ever; it is ended after 5 seconds")
 	errMemory = errors.New("took too much memory; 128 MB are allowed")
-	errDepth  = errors.New("returned tables that are nested more than 100 deep, or contain themselves")
+	errDepth  = errors.New("returned tables that are nested more than 120 deep, or contain themselves")
 	errLarge  = errors.New("returned a record of more than 64 MB")
 	errBody   = errors.New("returned neither a table that is a record nor an array of such tables")
 )
