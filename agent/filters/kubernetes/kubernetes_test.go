@@ -319,3 +319,28 @@ func TestItConforms(t *testing.T) {
 	plugintest.Conform(t, Plugin, "dummy_meta on", "merge_log on")
 	plugintest.Conform(t, Plugin, nobody, "use_journal on")
 }
+
+func BenchmarkMerge(b *testing.B) {
+	p, err := filtertest.Build(startedSpec(), filtertest.Properties(benchConf(b, "merge_log on", "keep_log off")...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	inner := event.AppendJSONString(nil, `{"time":"2026-11-22T19:47:12.123456789Z","level":"info","msg":"request completed in good time\n","method":"GET","path":"/api/v1/users/12345","status":200,"duration":0.0453,"host":"ip-10-0-0-17","ok":true}`, event.JSONStyle{})
+	body, _, err := event.ParseJSON(nil, fmt.Appendf(nil, `{"log":%s,"stream":"stdout"}`, inner))
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := event.New(filtertest.Tag)
+	const n = 5000
+	b.SetBytes(int64(n * len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		batch.Reset()
+		for range n {
+			batch.Append(event.Time{Sec: 1700000000}, nil, body)
+		}
+		if err := p.Filter(context.Background(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

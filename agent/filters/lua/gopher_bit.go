@@ -1,4 +1,4 @@
-//go:build !luajit
+//go:build !luajit || !linux
 
 package lua
 

@@ -1,4 +1,4 @@
-//go:build luajit
+//go:build luajit && linux
 
 #define _GNU_SOURCE
 #include <link.h>
