@@ -76,16 +76,24 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 	for e := range b.Edit() {
 		own := o
 		if own == nil {
-			if name := e.Get("CONTAINER_NAME").Str(); name != nil {
-				own = f.origin(ctx, string(name))
-			}
-			if own == nil {
+			if own = f.writer(ctx, e.Get("CONTAINER_NAME").Str()); own == nil {
 				continue
 			}
 		}
 		f.edit(e, own)
 	}
 	return nil
+}
+
+// writer finds what belongs to the container that wrote a record of the journal, or nil.
+func (f *filter) writer(ctx context.Context, name []byte) *origin {
+	if known := f.origins[string(name)]; known != nil && known.seen == f.batch {
+		return known // fast path: it was looked up for this batch
+	}
+	if name == nil {
+		return nil // no container's
+	}
+	return f.origin(ctx, string(name))
 }
 
 // dummy is what records get in place of metadata.

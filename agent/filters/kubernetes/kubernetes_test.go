@@ -308,6 +308,7 @@ func TestRecordsCostNoAllocation(t *testing.T) {
 	}
 	f(`{"log":"a line","stream":"stdout"}`)
 	f(`{"log":"{\"a\":\"b\\n\",\"c\":1}","stream":"stdout"}`, "merge_log on", "keep_log off")
+	f(`{"CONTAINER_NAME":"pp.web.app","MESSAGE":"x"}`, "use_journal on")
 }
 
 func BenchmarkAdd(b *testing.B) { filtertest.Bench(b, startedSpec(), benchConf(b)...) }

@@ -146,6 +146,11 @@ func TestThePodIsAskedForOnce(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
+	// What stands in a tag stays one part of the path.
+	pass(t, k, "kube.var.log.containers.web-1_..%2f../api_app-"+containerID+".log", `{"a":1}`)
+	if n := c.questions("/api/v1/namespaces/..%252f..%2Fapi/pods/web-1"); n != 1 {
+		t.Errorf("asked for %q", c.asked)
+	}
 	if n := c.questions("web-2"); n != 1 || !strings.Contains(log.String(), "there is no pod shop/web-2") {
 		t.Errorf("asked %d times, log %s", n, log)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -141,7 +142,7 @@ func (s *store) askPod(ctx context.Context, key podKey) (*pod, error) {
 		}
 		return s.noteAll(v.Get("items"), key), nil
 	}
-	v, err := s.api.get(ctx, "/api/v1/namespaces/"+key.namespace+"/pods/"+key.name)
+	v, err := s.api.get(ctx, "/api/v1/namespaces/"+url.PathEscape(key.namespace)+"/pods/"+url.PathEscape(key.name))
 	if errors.Is(err, errNotFound) {
 		return nil, nil
 	}
@@ -230,7 +231,7 @@ func (s *store) askNamespace(ctx context.Context, name string) (*namespace, erro
 	if v := s.preloaded(name + ".namespace_meta"); v != nil {
 		return readNamespace(name, v), nil
 	}
-	v, err := s.api.get(ctx, "/api/v1/namespaces/"+name)
+	v, err := s.api.get(ctx, "/api/v1/namespaces/"+url.PathEscape(name))
 	if errors.Is(err, errNotFound) {
 		return nil, nil
 	}
