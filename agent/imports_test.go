@@ -30,9 +30,10 @@ var rooms = map[string]string{
 	"input":          "internal/abi internal/msgp",
 	"examples":       "plugin event option metric cshared output input",
 
-	"agent":          "",
-	"agent/author":   sdk + "agent/worker agent/internal source",
-	"agent/internal": "plugin event option metric agent/internal",
+	"agent":                     "",
+	"agent/author":              sdk + "agent/worker agent/internal source",
+	"agent/internal":            "plugin event option metric agent/internal",
+	"agent/internal/filtertest": "plugin event option metric plugintest agent/internal",
 
 	// A kind of plugin never lists its kind, so that no plugin can lean on its neighbour.
 	"agent/inputs":     sdk + "agent/internal",

@@ -89,6 +89,9 @@ func (b *Batch) Wrap(meta, attributes Value) {
 	if wrapped {
 		mark(end)
 	}
-	b.other = b.data
+	if b.other = b.data; poisoning.Load() {
+		poison(b.data)
+		b.other = nil
+	}
 	b.data, b.index, b.spare = out, index, b.index
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/plugin"
-	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // instance is a metadata service.
@@ -221,5 +220,5 @@ func (s started) New(env plugin.Env) (plugin.Filter, error) {
 
 func TestItConforms(t *testing.T) {
 	serve(t, ec2())
-	plugintest.Conform(t, Plugin)
+	filtertest.Conform(t, Plugin, "hostname on")
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
-	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // container is an ECS agent that knows one task with two containers.
@@ -158,11 +157,11 @@ func TestFaultsAreExplained(t *testing.T) {
 }
 
 func TestItConforms(t *testing.T) {
-	s := httptest.NewServer(&container{})
+	s := httptest.NewServer(new(container))
 	t.Cleanup(s.Close)
 	at, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugintest.Conform(t, Plugin, "add cluster $ClusterName", "ecs_meta_host "+at.Hostname(), "ecs_meta_port "+at.Port())
+	filtertest.Conform(t, Plugin, "ecs_meta_host "+at.Hostname(), "ecs_meta_port "+at.Port(), "add cluster $ClusterName", "cluster_metadata_only on")
 }

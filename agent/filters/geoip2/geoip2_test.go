@@ -13,7 +13,6 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/plugin"
-	"github.com/fluent/fluent-bit-go/plugintest"
 )
 
 // database writes a small database of networks that are reserved for documents.
@@ -140,5 +139,5 @@ func BenchmarkNewAddresses(b *testing.B) {
 }
 
 func TestItConforms(t *testing.T) {
-	plugintest.Conform(t, Plugin, "database "+database(t), "lookup_key log", "record country log %{country.iso_code}")
+	filtertest.Conform(t, Plugin, "database "+database(t), "lookup_key log", "record country log %{country.iso_code}")
 }
