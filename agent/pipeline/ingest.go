@@ -68,7 +68,7 @@ type step struct {
 	kinds     event.Kinds
 	matcher   *matcher             // nil for processors
 	condition *condition.Condition // of a processor; nil for all records
-	copies    bool                 // of an output: its records were stored already, so none is held back
+	copies    bool                 // of an output, whose records were stored already, or of a route: none is held back
 	counters  FilterCounters
 	endless   atomic.Uint64 // batches that were taken out of a loop
 

@@ -96,6 +96,9 @@ func (b *builder) route(r *route, v option.Value, of instance) bool {
 			}
 		case p.Is("processors"):
 			r.processors = b.routeProcessors(r, p.Value, of)
+			for _, s := range r.processors {
+				s.copies = true // the way back to them is not known: they hold nothing back
+			}
 		case p.Is("to"):
 			b.destinations(r, p.Value)
 		default:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/format"
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/sql"
 	"github.com/fluent/fluent-bit-go/agent/internal/stream"
 	"github.com/fluent/fluent-bit-go/event"
@@ -94,7 +95,7 @@ func (b *builder) taskInput(s config.Section, q *sql.Query, name string) *input 
 	in.log = b.logger("input:stream_processor:"+in.shown(), &in.settings.common)
 	in.task = &task{Task: stream.New(q, in.tag, b.set.StreamNumbers, in.log), in: in}
 	in.plugin = in.task
-	in.log.Info(fmt.Sprintf("registered task: %s", s.Name))
+	b.p.log.Info("registered task: "+s.Name, logger.Component, "sp")
 	return in
 }
 

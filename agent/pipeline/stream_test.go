@@ -101,3 +101,14 @@ func TestASnapshotIsFlushedIntoTheStream(t *testing.T) {
 		}
 	})
 }
+
+func TestAWindowTakesWhatFiltersGiveOutAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=7", "task sum CREATE STREAM s AS SELECT COUNT(*) AS n FROM TAG:'a' WINDOW TUMBLING (1 MINUTE);",
+			"filter holder match=a", "output sink match=s alias=s")
+		r.runFor(t, 3*time.Second)
+		if r.got.of("records s") != 1 || r.got.of("s 7") != 1 {
+			t.Errorf("got %v", r.got.m)
+		}
+	})
+}

@@ -3,11 +3,10 @@ package sampling
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
@@ -19,146 +18,103 @@ var Plugin = plugin.Spec[plugin.Filter]{
 	Name:    "sampling",
 	Summary: "Keep a part of the traces",
 	Kinds:   event.Traces,
-	Config:  func() plugin.Config[plugin.Filter] { return &config{percentage: 10} },
+	Config:  func() plugin.Config[plugin.Filter] { return new(config) },
 }
 
 type config struct {
 	kind       option.Value
 	debug      bool
-	percentage float64
+	settings   option.Value
+	conditions option.Value
 }
 
 func (c *config) Options() []option.Option {
+	keep := func(to *option.Value) func(option.Value) error {
+		return func(v option.Value) error { *to = v; return nil }
+	}
 	return []option.Option{
-		option.Nested("type", "string", func(v option.Value) error { c.kind = v; return nil }).Required().
-			Help("How traces are chosen: probabilistic, by a share of all trace ids. The type tail, which waits for whole traces and looks at them, is not in this build yet."),
+		option.Nested("type", "string", keep(&c.kind)).Required().
+			Help("How traces are chosen: probabilistic, by a share of all trace ids, or tail, by what the spans of a trace say once they are there."),
 		option.Switch("debug", &c.debug).Default("false").Help("Log how many spans of each batch are kept."),
-		option.Nested("sampling_settings", "variant", c.settings).
-			Help("Settings of the type. For probabilistic: sampling_percentage, from 0 to 100, by default 10."),
-		option.Nested("conditions", "variant", func(v option.Value) error {
-			return errors.New("belongs to the type tail, which is not in this build yet")
-		}).Help("Conditions of the type tail. Not in this build yet."),
+		option.Nested("sampling_settings", "variant", keep(&c.settings)).
+			Help("Settings of the type. For probabilistic: sampling_percentage, from 0 to 100, by default 10. For tail: decision_wait, how long a trace waits for its spans, by default 30s, and max_traces, how many wait at a time, by default 50000."),
+		option.Nested("conditions", "variant", keep(&c.conditions)).
+			Help("For tail: a trace is kept when one of its spans meets one of these. Without conditions all are kept."),
 	}
-}
-
-func (c *config) settings(v option.Value) error {
-	if v.Kind != option.KindMap {
-		return errors.New("is a map of settings, such as sampling_percentage: 10")
-	}
-	for _, p := range v.Map {
-		if !p.Is("sampling_percentage") {
-			return &option.Error{Pos: p.Pos, Msg: fmt.Sprintf("sampling_settings has no '%s'", p.Key), Cure: option.Suggest(p.Key, []string{"sampling_percentage"})}
-		}
-		n, err := option.Between(option.ParseFloat, 0, 100)(p.Value.Text)
-		if err != nil {
-			return &option.Error{Pos: p.Value.Pos, Msg: fmt.Sprintf("sampling_percentage: '%s' %v", p.Value.Text, err)}
-		}
-		c.percentage = n
-	}
-	return nil
 }
 
 func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	switch c.kind.Text {
 	case "probabilistic":
-		return &filter{percentage: c.percentage, debug: c.debug, log: env.Log}, nil
+		return c.probabilistic(env)
 	case "tail":
-		return nil, &option.Error{Pos: c.kind.Pos, Msg: "the type tail is not in this build yet", Cure: "use probabilistic"}
+		return c.tail(env)
 	}
-	return nil, &option.Error{Pos: c.kind.Pos, Msg: fmt.Sprintf("unknown type '%s'", c.kind.Text), Cure: "use probabilistic"}
+	return nil, &option.Error{Pos: c.kind.Pos, Msg: fmt.Sprintf("unknown type '%s'", c.kind.Text), Cure: "use probabilistic or tail"}
 }
 
-type filter struct {
+func (c *config) probabilistic(env plugin.Env) (plugin.Filter, error) {
+	f := &probabilistic{percentage: 10, debug: c.debug, log: env.Log}
+	err := decode("sampling_settings", c.settings,
+		option.Var("sampling_percentage", "double", &f.percentage, option.Between(option.ParseFloat, 0, 100)))
+	if c.conditions.Kind != option.KindText {
+		err = errors.Join(err, &option.Error{Pos: c.conditions.Pos, Msg: "conditions belong to the type tail", Cure: "take them out, or use the type tail"})
+	}
+	return f, err
+}
+
+func (c *config) tail(env plugin.Env) (plugin.Filter, error) {
+	f := &tail{debug: c.debug, log: env.Log, traces: map[traceKey]*trace{}, wake: make(chan struct{}, 1), wait: 30 * time.Second, most: 50_000}
+	errs := []error{decode("sampling_settings", c.settings,
+		option.Duration("decision_wait", &f.wait),
+		option.Var("max_traces", "integer", &f.most, option.AtLeast(option.ParseInt, 1)),
+		option.Switch("legacy_reconcile", new(bool)))}
+	if c.conditions.Kind == option.KindMap || c.conditions.Text != "" && c.conditions.Kind != option.KindList {
+		errs = append(errs, &option.Error{Pos: c.conditions.Pos, Msg: "conditions are no list", Cure: "begin each with '- type: …'"})
+	}
+	for _, v := range c.conditions.List {
+		one, err := parseCondition(v)
+		f.conditions = append(f.conditions, one)
+		errs = append(errs, err)
+	}
+	return f, errors.Join(errs...)
+}
+
+// decode reads the keys of a map; a value that was not given has none.
+func decode(what string, v option.Value, opts ...option.Option) error {
+	if v.Kind != option.KindMap && v.Text != "" {
+		return &option.Error{Pos: v.Pos, Msg: what + " is no map", Cure: "write 'key: value' lines below it"}
+	}
+	return option.Decode(opts, v.Map, v.Pos)
+}
+
+type probabilistic struct {
 	percentage float64
 	debug      bool
 	log        *slog.Logger
 }
 
 // Filter implements [plugin.Filter].
-func (f *filter) Filter(_ context.Context, b *event.Batch) error {
-	var out []byte
-	s := sampler{keeps: f.keeps}
-	for rest := b.Bytes(); len(rest) > 0; {
-		v, after, err := event.CheckValue(rest)
-		if err != nil {
-			return fmt.Errorf("the traces are left as they are: %w", err)
+func (f *probabilistic) Filter(_ context.Context, b *event.Batch) error {
+	spans, err := read(b.Bytes())
+	if err != nil {
+		return fmt.Errorf("the traces are left as they are: %w", err)
+	}
+	var kept []span
+	for _, s := range spans {
+		if f.keeps(s.body) {
+			kept = append(kept, s)
 		}
-		out, _ = s.list(out, v, levels)
-		rest = after
 	}
-	if s.kept < s.seen {
-		if s.kept == 0 {
-			out = nil
-		}
-		b.SetPayload(out)
+	if len(kept) < len(spans) {
+		b.SetPayload(write(kept))
 	}
-	if f.debug {
-		f.log.Info(fmt.Sprintf("%d of %d spans with tag '%s' are kept", s.kept, s.seen, b.Tag))
-	}
+	note(f.debug, f.log, b.Tag, len(kept), len(spans))
 	return nil
 }
 
-// keeps decides by the trace's id alone, so that every agent decides alike.
-func (f *filter) keeps(span event.Value) bool {
-	id := span.Get("trace_id")
-	raw := id.Bin()
-	if text := id.Str(); text != nil {
-		raw = make([]byte, hex.DecodedLen(len(text)))
-		n, err := hex.Decode(raw, text)
-		if err != nil {
-			n = 0
-		}
-		raw = raw[:n]
+func note(debug bool, log *slog.Logger, tag string, kept, all int) {
+	if debug {
+		log.Info(fmt.Sprintf("%d of %d spans with tag '%s' are kept", kept, all, tag))
 	}
-	if len(raw) < 8 {
-		return true // without an id there is nothing to decide by
-	}
-	return float64(binary.BigEndian.Uint64(raw)%1_000_000)/10_000 < f.percentage
-}
-
-// levels are the keys under which a context of traces holds lists, each list in the elements of the one
-// before.
-var levels = []string{"resourceSpans", "scope_spans", "spans"}
-
-type sampler struct {
-	keeps      func(span event.Value) bool
-	seen, kept int
-}
-
-// list appends a copy of v, a map, with the list under the first of keys thinned out; empty tells that
-// nothing is left in that list.
-func (s *sampler) list(dst []byte, v event.Value, keys []string) (out []byte, empty bool) {
-	if len(keys) == 0 {
-		s.seen++
-		if !s.keeps(v) {
-			return dst, true
-		}
-		s.kept++
-		return append(dst, v...), false
-	}
-	if v.Type() != event.TypeMap {
-		return append(dst, v...), false
-	}
-	dst = event.AppendMap(dst, v.Len())
-	for k, val := range v.Pairs() {
-		dst = append(dst, k...)
-		if string(k.Str()) != keys[0] || val.Type() != event.TypeArray {
-			dst = append(dst, val...)
-			continue
-		}
-		var elems []byte
-		n := 0
-		for e := range val.Elems() {
-			var gone bool
-			before := len(elems)
-			if elems, gone = s.list(elems, e, keys[1:]); gone {
-				elems = elems[:before]
-			} else {
-				n++
-			}
-		}
-		dst = append(event.AppendArray(dst, n), elems...)
-		empty = n == 0 && val.Len() > 0
-	}
-	return dst, empty
 }
