@@ -80,6 +80,8 @@ var scenarios = []scenario{
 	filtered("filter-nest", filter("nest", "operation=nest", "wildcard=host", "wildcard=path", "nest_under=http")),
 	{name: "filter-parser", data: "apache", line: apacheLine, middle: filter("parser", "key_name=log", "parser=apache2", "reserve_data=on"), output: toNull},
 	filtered("filter-rewrite_tag", []string{"-F", "rewrite_tag", "-m", "tail.*", "-p", "rule=$level ^error$ err.$TAG false"}),
+	filtered("stream-select", []string{"-T", "CREATE STREAM slow AS SELECT level, msg AS message, took FROM TAG:'tail.*' WHERE took > 500 AND level <> 'debug';"}),
+	filtered("stream-group", []string{"-T", "CREATE STREAM hosts AS SELECT host, COUNT(*), AVG(took), MAX(took) FROM TAG:'tail.*' WINDOW TUMBLING (1 SECOND) WHERE ok = true GROUP BY host;"}),
 	{name: "tail-1000-files", data: "many", line: jsonLine, files: 1000, input: parser("json"), output: toNull},
 }
 
