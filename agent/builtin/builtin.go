@@ -39,6 +39,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
 	"github.com/fluent/fluent-bit-go/agent/inputs/statsd"
 	"github.com/fluent/fluent-bit-go/agent/inputs/stdin"
+	inputsyslog "github.com/fluent/fluent-bit-go/agent/inputs/syslog"
 	"github.com/fluent/fluent-bit-go/agent/inputs/tail"
 	inputtcp "github.com/fluent/fluent-bit-go/agent/inputs/tcp"
 	inputudp "github.com/fluent/fluent-bit-go/agent/inputs/udp"
@@ -53,6 +54,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/prometheus_exporter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/prometheus_remote_write"
 	"github.com/fluent/fluent-bit-go/agent/outputs/stdout"
+	"github.com/fluent/fluent-bit-go/agent/outputs/syslog"
 	"github.com/fluent/fluent-bit-go/agent/outputs/tcp"
 	"github.com/fluent/fluent-bit-go/agent/outputs/udp"
 	"github.com/fluent/fluent-bit-go/agent/parsers/json"
@@ -95,6 +97,7 @@ func Plugins() plugin.Set {
 			random.Plugin,
 			statsd.Plugin,
 			stdin.Plugin,
+			inputsyslog.Plugin,
 			tail.Plugin,
 			inputtcp.Plugin,
 			inputudp.Plugin,
@@ -143,6 +146,7 @@ func Plugins() plugin.Set {
 			prometheus_exporter.Plugin,
 			prometheus_remote_write.Plugin,
 			stdout.Plugin,
+			syslog.Plugin,
 			tcp.Plugin,
 			udp.Plugin,
 		},

@@ -1,0 +1,83 @@
+// Package syslog is the output syslog: each record is a message by RFC 5424 or RFC 3164, over UDP, TCP or TLS.
+// Syslog has no answers, so what was written counts as delivered.
+package syslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
+	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/plugin"
+)
+
+// Plugin is the output syslog.
+var Plugin = plugin.Spec[plugin.Output]{
+	Name:    "syslog",
+	Summary: "Send records as syslog messages",
+	Kinds:   event.Logs,
+	Config:  func() plugin.Config[plugin.Output] { return new(config) },
+}
+
+type output struct {
+	config
+	env plugin.Env
+	up  *upstream.Upstream
+	bad seldom.Log
+}
+
+func (o *output) Start(context.Context) (err error) {
+	o.up, err = o.where.New(o.env.Log)
+	return err
+}
+
+func (o *output) Close() error {
+	if o.up != nil {
+		o.up.Close()
+	}
+	return nil
+}
+
+func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
+	if o.mode == udp {
+		return o.sendPackets(ctx, c)
+	}
+	var all []byte
+	for r := range c.Records() {
+		all = append(o.message(all, r), '\n')
+	}
+	conn, err := o.up.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Write(all); err != nil {
+		conn.Close()
+		return fmt.Errorf("send to %s: %w", o.up, err)
+	}
+	conn.Release()
+	return nil
+}
+
+func (o *output) sendPackets(ctx context.Context, c *event.Chunk) error {
+	conn, err := o.up.DialPackets(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var packet []byte
+	for r := range c.Records() {
+		packet = o.message(packet[:0], r)
+		switch _, err := conn.Write(packet); {
+		case errors.Is(err, syscall.EMSGSIZE):
+			o.bad.Warn("record left out", fmt.Errorf("%d bytes are too many for a datagram", len(packet)))
+		case err != nil:
+			return fmt.Errorf("send to %s: %w", o.up, err)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+	return nil
+}
