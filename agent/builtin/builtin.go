@@ -57,6 +57,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/syslog"
 	"github.com/fluent/fluent-bit-go/agent/outputs/tcp"
 	"github.com/fluent/fluent-bit-go/agent/outputs/udp"
+	"github.com/fluent/fluent-bit-go/agent/outputs/websocket"
 	"github.com/fluent/fluent-bit-go/agent/parsers/json"
 	"github.com/fluent/fluent-bit-go/agent/parsers/logfmt"
 	"github.com/fluent/fluent-bit-go/agent/parsers/ltsv"
@@ -149,6 +150,7 @@ func Plugins() plugin.Set {
 			syslog.Plugin,
 			tcp.Plugin,
 			udp.Plugin,
+			websocket.Plugin,
 		},
 	}
 }
