@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/option"
 )
 
 // Runner keeps one pipeline going, and has another one take its place when the configuration was read anew.
@@ -183,6 +184,10 @@ func (b *builder) fingerprint(kind string, sec config.Section) string {
 	s := kind + config.Fingerprint(sec)
 	if b.set.Identity != nil {
 		s += b.set.Identity(kind, strings.ToLower(sec.Name))
+	}
+	if v, ok := option.Lookup(sec.Props, "upstream"); ok {
+		u, _ := b.tree.Upstream(v.Text)
+		s += config.Fingerprint(u)
 	}
 	if strings.Contains(s, "parser") {
 		s += b.parsers

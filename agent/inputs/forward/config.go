@@ -6,7 +6,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/forward"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/agent/internal/netinput"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -61,6 +61,7 @@ func users(p *map[string]string) option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(defaultPort)
+	c.where.CountIn(env.Metrics)
 	c.where.Unix, c.where.UnixMode = c.unixPath, c.unixPerm
 	if c.keys.Name == "" {
 		c.keys.Name = "localhost"
@@ -78,7 +79,7 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 		return nil, err
 	}
 	_, tagged := option.Lookup(env.Properties, "tag")
-	return &input{config: *c, env: env, tagged: tagged, bad: seldom.Log{To: env.Log}, open: map[*conn]bool{}}, nil
+	return &input{config: *c, env: env, tagged: tagged, malformed: netinput.Malformed(env), open: map[*conn]bool{}}, nil
 }
 
 // secure reports whether clients have to shake hands.

@@ -13,10 +13,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/forward"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
@@ -34,7 +35,9 @@ type input struct {
 	env    plugin.Env
 	tagged bool // the configured tag replaces those of messages
 	l      *listen.Listener
-	bad    seldom.Log
+	bad    burst.Log // messages with records that are none
+
+	malformed *metric.Counter
 
 	mu   sync.Mutex
 	open map[*conn]bool // connections that still owe acknowledgements, or may come to
@@ -172,7 +175,8 @@ func (c *conn) take(ctx context.Context, to plugin.Emitter, raw []byte) error {
 	m.Tag = c.in.tag(m.Tag)
 	b, err := m.Batch()
 	if bad := (*event.BadRecords)(nil); errors.As(err, &bad) {
-		c.in.bad.Warn("left out of a message", fmt.Errorf("%s: %w", c.raw.RemoteAddr(), bad))
+		c.in.malformed.Add(uint64(bad.Count))
+		c.in.bad.Warn(c.in.env.Log, fmt.Sprintf("left out of a message: %s: %v", c.raw.RemoteAddr(), bad))
 	} else if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
 	"github.com/fluent/fluent-bit-go/event"
@@ -65,13 +66,16 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(defaultPort)
+	c.where.CountIn(env.Metrics)
 	if err := c.where.Check(); err != nil {
 		return nil, err
 	}
 	if v, ok := option.Lookup(env.Properties, "storage.type"); ok && strings.EqualFold(v.Text, "filesystem") {
 		c.wait = true // it takes no longer than storing them
 	}
-	return &input{config: *c, env: env}, nil
+	in := &input{config: *c, env: env}
+	in.refused.Counter = env.Metrics.Counter("requests_refused_total", "Requests whose records were not taken")
+	return in, nil
 }
 
 type input struct {
@@ -79,6 +83,8 @@ type input struct {
 	env plugin.Env
 	l   *listen.Listener
 	to  plugin.Emitter
+
+	refused burst.Log
 }
 
 func (in *input) Start(context.Context) (err error) {
@@ -108,7 +114,7 @@ func (in *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := in.take(w, r); err != nil {
-		in.env.Log.Debug(fmt.Sprintf("request from %s refused: %v", r.RemoteAddr, err))
+		in.refused.Warn(in.env.Log, fmt.Sprintf("request from %s refused: %v", r.RemoteAddr, err))
 		status := http.StatusBadRequest
 		if no := (*httpserver.Refusal)(nil); errors.As(err, &no) {
 			status = no.Status

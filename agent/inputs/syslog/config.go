@@ -7,8 +7,9 @@ import (
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/agent/internal/netinput"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -92,6 +93,7 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 		return nil, fault(env, "tls", fmt.Sprintf("mode %s does not speak TLS", c.mode), "set mode tcp, or remove tls")
 	}
 	c.where.Default(defaultPort)
+	c.where.CountIn(env.Metrics)
 	if c.maxSize == 0 {
 		c.maxSize = c.chunkSize
 	}
@@ -108,7 +110,7 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &input{config: *c, env: env, parser: p, bad: seldom.Log{To: env.Log}}
+	in := &input{config: *c, env: env, parser: p, bad: burst.Log{Counter: netinput.Malformed(env)}}
 	if c.rawKey != "" {
 		in.raw = accessor.Key(c.rawKey)
 	}

@@ -10,8 +10,8 @@ import (
 	"net"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -31,7 +31,7 @@ type input struct {
 	raw, source *accessor.Accessor // nil: not wanted
 	l           *listen.Listener   // for connections
 	c           *listen.Packets    // for datagrams
-	bad         seldom.Log
+	bad         burst.Log
 }
 
 func (in *input) Start(context.Context) (err error) {
@@ -207,7 +207,7 @@ func (in *input) message(b *event.Batch, from string, text []byte) {
 	}
 	body, t, err := in.parser.Parse(nil, text)
 	if err != nil {
-		in.bad.Warn("message left out", fmt.Errorf("'%.80s': %w", text, err))
+		in.bad.Warn(in.env.Log, fmt.Sprintf("message left out: '%.80s': %v", text, err))
 		return
 	}
 	if t == (event.Time{}) {

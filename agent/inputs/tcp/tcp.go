@@ -32,6 +32,7 @@ func (c *config) Options() []option.Option { return append(c.where.Options(), c.
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(netinput.Port)
+	c.where.CountIn(env.Metrics)
 	if err := c.where.Check(); err != nil {
 		return nil, err
 	}

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/iotimeout"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
 )
 
 // Listener accepts connections. Open belongs into an input's Start, Serve into its Run.
@@ -23,12 +23,12 @@ type Listener struct {
 	socket *socket
 	tls    *tls.Config
 	close  sync.Once
-	count  seldom.Log
+	count  burst.Log // connections that were refused or closed for a fault
 }
 
 // Open begins to listen. Connections wait until Serve.
 func (s *Settings) Open(log *slog.Logger) (*Listener, error) {
-	l := &Listener{set: *s, log: log, count: seldom.Log{To: log}}
+	l := &Listener{set: *s, log: log, count: burst.Log{Counter: s.Refused}}
 	var err error
 	if l.tls, err = s.TLS.Server(log); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			l.count.Warn("cannot accept a connection", err)
+			l.count.Warn(l.log, fmt.Sprintf("cannot accept a connection: %v", err))
 			select { // out of descriptors or memory: the next try would fail as well
 			case <-time.After(100 * time.Millisecond):
 			case <-ctx.Done():
@@ -137,14 +137,14 @@ func (l *Listener) shake(ctx context.Context, raw net.Conn) net.Conn {
 	case ctx.Err() != nil && !l.set.LogTimeout:
 		l.log.Debug(fmt.Sprintf("%s: no TLS handshake within net.accept_timeout of %v", raw.RemoteAddr(), l.set.AcceptTimeout))
 	case ctx.Err() != nil:
-		l.count.Warn("connection closed", fmt.Errorf("no TLS handshake within net.accept_timeout of %v", l.set.AcceptTimeout))
+		l.count.Warn(l.log, fmt.Sprintf("connection closed: no TLS handshake within net.accept_timeout of %v", l.set.AcceptTimeout))
 	default:
-		l.count.Warn("connection refused", fmt.Errorf("%s: TLS: %w", raw.RemoteAddr(), err))
+		l.count.Warn(l.log, fmt.Sprintf("connection refused: %s: TLS: %v", raw.RemoteAddr(), err))
 	}
 	return nil
 }
 
-// Refuse logs why a connection was closed, the first time and then ever more seldom.
+// Refuse counts and logs why a connection was closed.
 func (l *Listener) Refuse(c net.Conn, why error) {
-	l.count.Warn("connection closed", fmt.Errorf("%s: %w", c.RemoteAddr(), why))
+	l.count.Warn(l.log, fmt.Sprintf("connection closed: %s: %v", c.RemoteAddr(), why))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/tlsoption"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 )
 
@@ -27,6 +28,8 @@ type Settings struct {
 	AcceptTimeout time.Duration
 	LogTimeout    bool
 	Keepalive     bool
+
+	Refused *metric.Counter // counts connections that are refused or closed for a fault; may be nil
 
 	host string // for compatibility
 }
@@ -66,6 +69,11 @@ func UnixOption(name string, mode *fs.FileMode) option.Option {
 		}
 		return fs.FileMode(n), nil
 	})
+}
+
+// CountIn has the listener count among an instance's metrics.
+func (s *Settings) CountIn(r *metric.Registry) {
+	s.Refused = r.Counter("connections_refused_total", "Connections that were refused, or closed for what came over them")
 }
 
 // Default fills in what was not configured.

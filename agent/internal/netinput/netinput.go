@@ -4,11 +4,13 @@ package netinput
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -77,7 +79,7 @@ func (s *Settings) New(env plugin.Env) (*Source, error) {
 	if s.separator == "" {
 		s.separator = "\n"
 	}
-	src := &Source{set: *s, bad: seldom.Log{To: env.Log}}
+	src := &Source{set: *s, log: env.Log, bad: burst.Log{Counter: Malformed(env)}}
 	if s.sourceKey != "" {
 		src.source = accessor.Key(s.sourceKey)
 	}
@@ -96,10 +98,16 @@ func (s *Settings) New(env plugin.Env) (*Source, error) {
 	return src, nil
 }
 
+// Malformed is the counter that all inputs from the network have for what they leave out.
+func Malformed(env plugin.Env) *metric.Counter {
+	return env.Metrics.Counter("malformed_records_total", "Records that were left out because they could not be read")
+}
+
 // Source makes a reader for each sender.
 type Source struct {
 	set    Settings
 	parser plugin.Parser
 	source *accessor.Accessor
-	bad    seldom.Log
+	log    *slog.Logger
+	bad    burst.Log
 }

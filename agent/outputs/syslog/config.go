@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
 	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -91,7 +90,7 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	case c.maxSize == 0:
 		c.maxSize = 2048
 	}
-	return &output{config: *c, env: env, bad: seldom.Log{To: env.Log}}, c.where.Check()
+	return &output{config: *c, env: env}, c.where.Check()
 }
 
 var severities = []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"syscall"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
+	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -26,7 +26,7 @@ type output struct {
 	config
 	env plugin.Env
 	up  *upstream.Upstream
-	bad seldom.Log
+	bad burst.Log
 }
 
 func (o *output) Start(context.Context) (err error) {
@@ -61,6 +61,8 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	return nil
 }
 
+var errLarge = errors.New("the message is too large for a datagram; set syslog_maxsize, or another mode")
+
 func (o *output) sendPackets(ctx context.Context, c *event.Chunk) error {
 	conn, err := o.up.DialPackets(ctx)
 	if err != nil {
@@ -68,16 +70,19 @@ func (o *output) sendPackets(ctx context.Context, c *event.Chunk) error {
 	}
 	defer conn.Close()
 	var packet []byte
+	var large []int
+	i := -1
 	for r := range c.Records() {
+		i++
 		packet = o.message(packet[:0], r)
 		switch _, err := conn.Write(packet); {
-		case errors.Is(err, syscall.EMSGSIZE):
-			o.bad.Warn("record left out", fmt.Errorf("%d bytes are too many for a datagram", len(packet)))
+		case errors.Is(err, syscall.EMSGSIZE): // the next time as well
+			large = append(large, i)
 		case err != nil:
 			return fmt.Errorf("send to %s: %w", o.up, err)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
 	}
-	return nil
+	return plugin.Reject(errLarge, large...)
 }

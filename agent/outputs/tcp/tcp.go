@@ -6,6 +6,7 @@ package tcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
@@ -67,9 +68,9 @@ func (o *output) Close() error {
 }
 
 func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
-	payload, err := o.payload(c)
-	if err != nil {
-		return plugin.Drop(err)
+	payload, without := o.payload(c)
+	if len(without) == c.Len() && o.raw != nil {
+		return plugin.Drop(errNoKey)
 	}
 	conn, err := o.up.Get(ctx)
 	if err != nil {
@@ -80,25 +81,27 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 		return fmt.Errorf("send to %s: %w", o.up, err)
 	}
 	conn.Release()
-	return nil
+	return plugin.Reject(errNoKey, without...)
 }
 
-func (o *output) payload(c *event.Chunk) ([]byte, error) {
-	if o.raw == nil {
-		if o.records.Format == format.MsgPack {
-			return c.Bytes(), nil
-		}
+var errNoKey = errors.New("the record lacks what raw_message_key names")
+
+// payload is what to send, and the positions of records that have no part in it.
+func (o *output) payload(c *event.Chunk) (dst []byte, without []int) {
+	switch {
+	case o.raw == nil && o.records.Format == format.MsgPack:
+		return c.Bytes(), nil
+	case o.raw == nil:
 		return o.records.AppendChunk(make([]byte, 0, 2*len(c.Bytes())), c), nil
 	}
-	var dst []byte
+	i := 0
 	for r := range c.Records() {
-		out, ok := o.raw.AppendText(dst, accessor.Source{Tag: c.Tag, Body: r.Body()})
-		if ok {
+		if out, ok := o.raw.AppendText(dst, accessor.Source{Tag: c.Tag, Body: r.Body()}); ok {
 			dst = append(out, '\n')
+		} else {
+			without = append(without, i)
 		}
+		i++
 	}
-	if len(dst) == 0 {
-		return nil, fmt.Errorf("no record has what raw_message_key '%s' names", o.raw)
-	}
-	return dst, nil
+	return dst, without
 }

@@ -55,7 +55,9 @@ func TestEachFormatArrives(t *testing.T) {
 	check(`[{"date":1.0,"log":"one","n":1},{"date":2.0,"n":2}]`, "format", "json")
 	check("{\"t\":1,\"log\":\"one\",\"n\":1}\n{\"t\":2,\"n\":2}\n", "format", "json_lines", "json_date_key", "t", "json_date_format", "epoch")
 	check(`{"log":"one","n":1}{"n":2}`, "format", "json_stream", "json_date_key", "false")
-	check("one\n", "raw_message_key", "log")
+	if got, err := deliver(t, "raw_message_key", "log"); got != "one\n" || plugin.Rejected(err) == nil {
+		t.Errorf("%q, %v", got, err)
+	}
 	check("app: 1\napp: 2\n", "raw_message_key", "$TAG: $n")
 }
 

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"syscall"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/agent/internal/format"
-	"github.com/fluent/fluent-bit-go/agent/internal/seldom"
 	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
@@ -46,14 +44,13 @@ func (c *config) Options() []option.Option {
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(defaultPort)
 	c.records.Style = env.JSON
-	return &output{config: *c, env: env, large: seldom.Log{To: env.Log}}, c.where.Check()
+	return &output{config: *c, env: env}, c.where.Check()
 }
 
 type output struct {
 	config
-	env   plugin.Env
-	up    *upstream.Upstream
-	large seldom.Log
+	env plugin.Env
+	up  *upstream.Upstream
 }
 
 func (o *output) Start(context.Context) (err error) {
@@ -68,43 +65,46 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	}
 	defer conn.Close()
 	var packet []byte
+	var bad []int
+	var why error
+	i := -1
 	for r := range c.Records() {
-		var ok bool
-		if packet, ok = o.packet(packet[:0], c.Tag, r); !ok {
-			continue
+		i++
+		out, err := o.packet(packet[:0], c.Tag, r)
+		if err == nil {
+			packet = out
+			_, err = conn.Write(packet)
 		}
-		if err := o.send(ctx, conn, packet); err != nil {
-			return err
+		switch {
+		case errors.Is(err, errNoKey), errors.Is(err, syscall.EMSGSIZE): // the next time as well
+			bad, why = append(bad, i), err
+		case err != nil:
+			return fmt.Errorf("send to %s: %w", o.up, err)
+		case ctx.Err() != nil:
+			return ctx.Err()
 		}
 	}
-	return nil
+	return plugin.Reject(why, bad...)
 }
 
-func (o *output) send(ctx context.Context, conn net.Conn, packet []byte) error {
-	_, err := conn.Write(packet)
-	switch {
-	case errors.Is(err, syscall.EMSGSIZE): // it would be too large the next time as well
-		o.large.Warn("record left out", fmt.Errorf("%d bytes are too many for a datagram", len(packet)))
-		return ctx.Err()
-	case err != nil:
-		return fmt.Errorf("send to %s: %w", o.up, err)
-	}
-	return ctx.Err()
-}
+var errNoKey = errors.New("the record lacks what raw_message_key names")
 
-func (o *output) packet(dst []byte, tag string, r *event.Record) ([]byte, bool) {
+func (o *output) packet(dst []byte, tag string, r *event.Record) ([]byte, error) {
 	if o.raw != nil {
 		dst, ok := o.raw.AppendText(dst, accessor.Source{Tag: tag, Body: r.Body()})
-		return append(dst, '\n'), ok
+		if !ok {
+			return nil, errNoKey
+		}
+		return append(dst, '\n'), nil
 	}
 	switch o.records.Format {
 	case format.MsgPack:
-		return append(dst, r.Raw()...), true
+		return append(dst, r.Raw()...), nil
 	case format.JSON:
 		dst = append(dst, '[')
 		dst = append(o.records.AppendObject(dst, r), ']')
 	default:
 		dst = o.records.AppendObject(dst, r)
 	}
-	return append(dst, '\n'), true
+	return append(dst, '\n'), nil
 }
