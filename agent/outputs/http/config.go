@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/awsauth"
 	"github.com/fluent/fluent-bit-go/agent/internal/compression"
 	"github.com/fluent/fluent-bit-go/agent/internal/format"
 	"github.com/fluent/fluent-bit-go/agent/internal/gelf"
@@ -26,19 +27,18 @@ type config struct {
 	records format.Records
 	gelf    gelf.Keys
 
-	duplicates  bool
-	logAnswer   bool
-	user        string
-	password    string
-	headerTag   string
-	compress    compression.Kind
-	headers     [][]string
-	uri         string
-	method      string
-	bodyKey     *accessor.Accessor
-	headersKey  *accessor.Accessor
-	aws         bool
-	ignoredText string
+	duplicates bool
+	logAnswer  bool
+	user       string
+	password   string
+	headerTag  string
+	compress   compression.Kind
+	headers    [][]string
+	uri        string
+	method     string
+	bodyKey    *accessor.Accessor
+	headersKey *accessor.Accessor
+	aws        awsauth.Settings
 }
 
 func (c *config) Options() []option.Option {
@@ -55,10 +55,7 @@ func (c *config) Options() []option.Option {
 		option.String("http_passwd", &c.password).Secret().Help("Password for basic authentication."),
 	)
 	opts = append(opts, c.oauth.Options()...)
-	opts = append(opts, option.Switch("aws_auth", &c.aws).Default("false").Help("Sign requests for AWS (SigV4). Not in this build yet."))
-	for _, name := range []string{"aws_service", "aws_region", "aws_sts_endpoint", "aws_role_arn", "aws_external_id", "aws_profile"} {
-		opts = append(opts, option.String(name, &c.ignoredText).Help("For aws_auth."))
-	}
+	opts = append(opts, c.aws.Options("aws_service")...)
 	opts = append(opts,
 		option.String("header_tag", &c.headerTag).Help("Name of a header that carries the tag."),
 		c.records.FormatOption(format.MsgPack, format.JSON, format.JSONLines, format.JSONStream, formatGELF).Default("json"),
@@ -84,8 +81,8 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(80)
 	c.records.Style = env.JSON
 	switch {
-	case c.aws:
-		return nil, fault(env, "aws_auth", "aws_auth: signing requests is not in this build yet", "send through a proxy that signs, or use another output")
+	case c.aws.On && c.oauth.Enable:
+		return nil, errors.New("aws_auth and oauth2.enable both want the header Authorization; use one of them")
 	case (c.bodyKey == nil) != (c.headersKey == nil):
 		return nil, errors.New("body_key and headers_key belong together; set both or none")
 	}
@@ -94,7 +91,7 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 			return nil, fault(env, "header", err.Error(), "write a name and a value, such as: header X-Name some value")
 		}
 	}
-	if err := errors.Join(c.where.Check(), c.oauth.Check()); err != nil {
+	if err := errors.Join(c.where.Check(), c.oauth.Check(), c.aws.Check()); err != nil {
 		return nil, err
 	}
 	if !strings.HasPrefix(c.uri, "/") {

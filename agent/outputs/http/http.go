@@ -13,6 +13,7 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/awsauth"
 	"github.com/fluent/fluent-bit-go/agent/internal/compression"
 	"github.com/fluent/fluent-bit-go/agent/internal/format"
 	"github.com/fluent/fluent-bit-go/agent/internal/httpclient"
@@ -34,7 +35,8 @@ type output struct {
 	config
 	env    plugin.Env
 	http   *httpclient.Client
-	tokens *oauth2.Source // nil without OAuth2
+	tokens *oauth2.Source  // nil without OAuth2
+	signer *awsauth.Signer // nil without aws_auth
 	sent   progress
 }
 
@@ -42,6 +44,9 @@ type output struct {
 func (o *output) Start(context.Context) (err error) {
 	if o.http, err = httpclient.New(o.where, o.client, o.env.Log); err != nil {
 		return err
+	}
+	if o.aws.On {
+		o.signer = o.aws.New()
 	}
 	if o.oauth.Enable {
 		o.tokens, err = o.oauth.New(o.where, o.client.ResponseTimeout, o.env.Log)
@@ -210,31 +215,37 @@ func (o *output) send(ctx context.Context, tag string, body []byte, h header) er
 	return err
 }
 
-// post sends one request; with OAuth2, once more with a new token when the server refuses the old one.
+// post sends one request; with OAuth2 or AWS, once more with a new token or key when the server refuses the
+// old one.
 func (o *output) post(ctx context.Context, tag string, body []byte, h header) (*httpclient.Answer, error) {
 	for again := false; ; again = true {
 		req, err := o.request(ctx, tag, body, h)
-		if err != nil || o.tokens == nil {
-			return o.do(req, err)
+		if err != nil {
+			return nil, plugin.Drop(err)
 		}
-		token, err := o.tokens.Token(ctx)
+		forget, err := o.authorize(req, body)
 		if err != nil {
 			return nil, err
 		}
-		req.Header["Authorization"] = []string{"Bearer " + token}
 		a, err := o.http.Do(req)
-		if err != nil || a.Status != http.StatusUnauthorized || again {
+		if err != nil || again || forget == nil || a.Status != http.StatusUnauthorized && a.Status != http.StatusForbidden {
 			return a, err
 		}
-		o.tokens.Forget(token)
+		forget()
 	}
 }
 
-func (o *output) do(req *http.Request, err error) (*httpclient.Answer, error) {
-	if err != nil {
-		return nil, plugin.Drop(err)
+// authorize proves who sends a request. forget throws away what was used for it; nil when there was nothing.
+func (o *output) authorize(req *http.Request, body []byte) (forget func(), err error) {
+	switch {
+	case o.signer != nil:
+		return o.signer.Forget, o.signer.Sign(req.Context(), req, body)
+	case o.tokens != nil:
+		token, err := o.tokens.Token(req.Context())
+		req.Header["Authorization"] = []string{"Bearer " + token}
+		return func() { o.tokens.Forget(token) }, err
 	}
-	return o.http.Do(req)
+	return nil, nil
 }
 
 func (o *output) request(ctx context.Context, tag string, body []byte, h header) (*http.Request, error) {

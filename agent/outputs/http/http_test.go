@@ -307,6 +307,22 @@ func TestTokensAreKeptUntilTheyAreRefused(t *testing.T) {
 	}, "oauth2.auth_method", "private_key_jwt", "oauth2.jwt_key_file", key, "oauth2.jwt_cert_file", crt)
 }
 
+func TestRequestsAreSignedForAWS(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_SESSION_TOKEN", "token")
+	s := newServer(t, 403)
+	o := start(t, outputtest.New(), append(s.place(), "aws_auth", "on", "aws_service", "osis", "aws_region", "eu-west-1", "compress", "gzip")...)
+	if err := o.Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{}]`)); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := s.last()
+	if auth := r.Header.Get("Authorization"); len(s.requests) != 2 || r.Header.Get("X-Amz-Security-Token") != "token" ||
+		!strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential=key/") || !strings.Contains(auth, "/eu-west-1/osis/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, ") {
+		t.Error(len(s.requests), r.Header)
+	}
+}
+
 func TestATokenThatCannotBeHadIsTriedAgainLater(t *testing.T) {
 	tokens := newServer(t, 503, 400)
 	s := newServer(t)
@@ -332,7 +348,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("body_key and headers_key belong together", "body_key", "$x")
 	f("test.conf:1:1: 'X:' is no name of a header", "header", "X: y")
 	f("oauth2 needs oauth2.token_url", "oauth2.enable", "on")
-	f("test.conf:1:1: aws_auth", "aws_auth", "on")
+	f("set aws_service", "aws_auth", "on", "aws_region", "eu-west-1")
 	f("test.conf:1:1: proxy: 'ftp://x' is no proxy", "proxy", "ftp://x")
 	f("test.conf:1:1: compress: 'zip'", "compress", "zip")
 	f("did you mean 'net.keepalive'", "net.keepalives", "on")
