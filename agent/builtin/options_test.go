@@ -114,7 +114,7 @@ func TestOptionsAreThoseOfFluentBit(t *testing.T) {
 				compareOption(t, id, o, *of[0], of[1])
 				continue
 			}
-			if different[id+"."+name] == "" {
+			if different[id+"."+name] == "" && !strings.HasPrefix(id+"."+name, "input/http.oauth2.") { // it has, but does not list them
 				t.Errorf("%s: Fluent Bit has no option %s", id, name)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/agent/internal/burst"
 	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
+	"github.com/fluent/fluent-bit-go/agent/internal/jwt"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
@@ -43,11 +44,12 @@ type config struct {
 	successful int
 	health     bool
 	wait       bool
+	jwt        jwt.Settings
 }
 
 func (c *config) Options() []option.Option {
 	opts := append(c.where.Options(), c.server.Options()...)
-	return append(opts,
+	opts = append(opts,
 		option.Switch("add_remote_addr", &c.addRemote).Default("false").Help("Add the client's address to each record: the first in X-Forwarded-For, or the one that the connection comes from."),
 		option.String("remote_addr_key", &c.remoteKey).Default("REMOTE_ADDR").Help("The key of that address. A record that has it already keeps its own."),
 		option.WordLists("success_header", 1, &c.headers).Help("A header of answers to requests that were taken: its name, then its value."),
@@ -60,6 +62,9 @@ func (c *config) Options() []option.Option {
 			return n, err
 		}).Default("201").Help("Status of answers to requests that were taken: 200, 201 or 204."),
 		option.Switch("enable_health_endpoint", &c.health).Default("false").Help("Answer GET /health."),
+	)
+	opts = append(opts, c.jwt.Options()...)
+	return append(opts,
 		option.Switch("wait_for_delivery", &c.wait).Default("false").Help("Answer a request only when its records are settled: stored in files, or delivered by every output."),
 	)
 }
@@ -67,7 +72,7 @@ func (c *config) Options() []option.Option {
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(defaultPort)
 	c.where.CountIn(env.Metrics)
-	if err := c.where.Check(); err != nil {
+	if err := errors.Join(c.where.Check(), c.jwt.Check()); err != nil {
 		return nil, err
 	}
 	if v, ok := option.Lookup(env.Properties, "storage.type"); ok && strings.EqualFold(v.Text, "filesystem") {
@@ -83,11 +88,17 @@ type input struct {
 	env plugin.Env
 	l   *listen.Listener
 	to  plugin.Emitter
+	jwt *jwt.Checker // nil: everybody is let in
 
 	refused burst.Log
 }
 
 func (in *input) Start(context.Context) (err error) {
+	if in.config.jwt.Validate {
+		if in.jwt, err = in.config.jwt.New(in.env.Log); err != nil {
+			return err
+		}
+	}
 	in.l, err = in.where.Open(in.env.Log)
 	return err
 }
@@ -95,6 +106,9 @@ func (in *input) Start(context.Context) (err error) {
 func (in *input) Close() error {
 	if in.l != nil {
 		in.l.Close()
+	}
+	if in.jwt != nil {
+		in.jwt.Close()
 	}
 	return nil
 }
@@ -105,21 +119,13 @@ func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
 }
 
 func (in *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case in.health && r.Method == http.MethodGet && r.URL.Path == "/health":
+	if in.health && r.Method == http.MethodGet && r.URL.Path == "/health" {
 		in.answerHealth(w)
-		return
-	case r.Method != http.MethodPost:
-		refuse(w, http.StatusBadRequest, "invalid HTTP method, records are sent with POST")
 		return
 	}
 	if err := in.take(w, r); err != nil {
 		in.refused.Warn(in.env.Log, fmt.Sprintf("request from %s refused: %v", r.RemoteAddr, err))
-		status := http.StatusBadRequest
-		if no := (*httpserver.Refusal)(nil); errors.As(err, &no) {
-			status = no.Status
-		}
-		refuse(w, status, err.Error())
+		refuse(w, err)
 		return
 	}
 	for _, h := range in.headers {
@@ -128,16 +134,33 @@ func (in *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(in.successful)
 }
 
-func refuse(w http.ResponseWriter, status int, reason string) {
-	if status == http.StatusServiceUnavailable {
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusBadRequest
+	if no := (*httpserver.Refusal)(nil); errors.As(err, &no) {
+		status = no.Status
+	}
+	switch status {
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
+	case http.StatusUnauthorized: // and nothing that helps to guess
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(status)
+		return
 	}
 	w.WriteHeader(status)
-	fmt.Fprintf(w, "error: %s\n", reason)
+	fmt.Fprintf(w, "error: %v\n", err)
 }
 
 // take reads a request's records and brings them to the pipeline.
 func (in *input) take(w http.ResponseWriter, r *http.Request) error {
+	if in.jwt != nil {
+		if err := in.jwt.Check(r.Context(), r.Header.Get("Authorization")); err != nil {
+			return &httpserver.Refusal{Status: http.StatusUnauthorized, Reason: err.Error()}
+		}
+	}
+	if r.Method != http.MethodPost {
+		return errors.New("invalid HTTP method, records are sent with POST")
+	}
 	kind, err := contentType(r)
 	if err != nil {
 		return err

@@ -344,6 +344,21 @@ func TestHealthIsAnsweredWhenWanted(t *testing.T) {
 	}
 }
 
+func TestOnlyValidTokensAreTaken(t *testing.T) {
+	a := start(t, nil, "oauth2.validate", "on", "oauth2.issuer", "me", "oauth2.jwks_url", "http://127.0.0.1:1/keys")
+	status, text := a.post(t, "/t", isJSON, `{"a":1}`)
+	if status != 401 || text != "" {
+		t.Error(status, text)
+	}
+	if status, _ := a.post(t, "/t", isJSON, `{"a":1}`, "Authorization", "Bearer e30.e30.AA"); status != 401 {
+		t.Error(status)
+	}
+	a.Want(t)
+	if !strings.Contains(a.Log(), "no bearer token") {
+		t.Error(a.Log())
+	}
+}
+
 func TestWrongSettingsAreRefused(t *testing.T) {
 	f := func(want string, pairs ...string) {
 		t.Helper()
@@ -353,6 +368,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	}
 	f("test.conf:1:1: successful_response_code: '202' is none of 200, 201, 204", "successful_response_code", "202")
 	f("set tls.crt_file", "tls", "on")
+	f("oauth2.validate needs oauth2.issuer", "oauth2.validate", "on")
 	f("port: '70000' is not between 0 and 65535", "port", "70000")
 }
 
