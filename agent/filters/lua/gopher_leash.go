@@ -24,17 +24,18 @@ type leash struct {
 	looks    int
 	deadline time.Time
 	last     time.Time
-	careful  int // looks left that are taken at each instruction
-	base     uint64
+	careful  int    // looks left that are taken at each instruction
+	base     uint64 // the heap when it was first looked at
+	enough   uint64 // how large it must be to be looked at closely
 	err      error
 	heap     [1]metrics.Sample
 }
 
 const (
-	stride   = 32                     // instructions between two looks at the clock
+	stride   = 16                     // instructions between two looks at the clock
 	heapTurn = 1 << 10                // looks between two at the heap
 	slow     = 100 * time.Microsecond // for one stride
-	caution  = 256
+	caution  = 256                    // looks at single instructions after a slow one
 	heapName = "/memory/classes/heap/objects:bytes"
 )
 
@@ -61,7 +62,8 @@ func (l *leash) look() <-chan struct{} {
 		l.last = now
 	}
 	l.looks++
-	if now.Sub(l.last) > slow {
+	dragged := now.Sub(l.last) > slow
+	if dragged {
 		l.careful = caution
 	}
 	l.last = now
@@ -73,7 +75,7 @@ func (l *leash) look() <-chan struct{} {
 	switch {
 	case now.After(l.deadline):
 		return l.end(errTime)
-	case l.careful > 0 || l.looks%heapTurn == 0:
+	case dragged || l.looks%heapTurn == 0:
 		if l.grown() {
 			return l.end(errMemory)
 		}
@@ -90,13 +92,15 @@ func (l *leash) grown() bool {
 	size := l.heapSize()
 	if l.base == 0 {
 		l.base = size
+		l.enough = size + uint64(l.limits.memory)
 	}
-	limit := l.base + uint64(l.limits.memory)
-	if size <= limit {
+	if size <= l.enough {
 		return false
 	}
 	runtime.GC()
-	return l.heapSize() > limit
+	size = l.heapSize()
+	l.enough = max(l.enough, size+uint64(l.limits.memory)/4) // it was garbage: not for every bit of it again
+	return size > l.base+uint64(l.limits.memory)
 }
 
 func (l *leash) heapSize() uint64 {
