@@ -79,7 +79,7 @@ func TestTheFunctionsTextTakesTheRecordsPlace(t *testing.T) {
 
 func TestARecordWhoseCallFailsStays(t *testing.T) {
 	was := limits
-	limits = bounds{call: 100 * time.Millisecond, pages: 64}
+	limits = bounds{call: 500 * time.Millisecond, pages: 64}
 	t.Cleanup(func() { limits = was })
 	f := func(function, text, want string, conf ...string) {
 		t.Helper()
