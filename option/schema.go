@@ -149,4 +149,26 @@ func Shown(opts []Option, p Property) string {
 	return p.Value.Text
 }
 
+// shortest is how long a secret is at least to be looked for in texts: less would tear words apart.
+const shortest = 4
+
+// Masker returns what hides the secrets among props in a text, or nil when there are none.
+func Masker(opts []Option, props []Property) *strings.Replacer {
+	var pairs []string
+	for _, p := range props {
+		if o := find(opts, p.Key); o == nil || !o.Masked {
+			continue
+		}
+		for _, v := range append([]Value{p.Value}, p.Value.List...) {
+			if len(v.Text) >= shortest {
+				pairs = append(pairs, v.Text, mask)
+			}
+		}
+	}
+	if pairs == nil {
+		return nil
+	}
+	return strings.NewReplacer(pairs...)
+}
+
 const mask = "…"

@@ -56,7 +56,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 		return none, inst, err
 	}
 	inst.alias = a.common.alias
-	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common)
+	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common, option.Masker(own, a.sec.Props))
 	inst.meter = metric.NewRegistry("fluentbit", a.kind, metric.L("name", inst.shown()))
 	env := a.b.env(&inst, a.sec.Props)
 	if tag != nil {
@@ -100,12 +100,12 @@ func (b *builder) number(kind, name string) string {
 	return fmt.Sprintf("%s.%d", name, n)
 }
 
-func (b *builder) logger(component string, c *common) *slog.Logger {
+func (b *builder) logger(component string, c *common, mask *strings.Replacer) *slog.Logger {
 	level := b.set.Level
 	if c.hasLevel && level < logger.LevelOff {
 		level = c.level
 	}
-	return logger.New(b.set.Sink, component, logger.Options{Level: level, Suppress: c.suppress})
+	return logger.New(b.set.Sink, component, logger.Options{Level: level, Suppress: c.suppress, Mask: mask})
 }
 
 // lookup finds a plugin by its configured name, or says why there is none.

@@ -54,11 +54,14 @@ func (s *source) Run(ctx context.Context, to plugin.Emitter) error {
 // sink counts what it was given and fails as its script says.
 type sink struct {
 	mode string
+	keys []string
 	got  *tally
 	env  plugin.Env
 }
 
-func (s *sink) Options() []option.Option { return []option.Option{option.String("mode", &s.mode)} }
+func (s *sink) Options() []option.Option {
+	return []option.Option{option.String("mode", &s.mode), option.Strings("key", &s.keys).Secret()}
+}
 
 func (s *sink) New(env plugin.Env) (plugin.Output, error) { s.env = env; return s, nil }
 
@@ -70,6 +73,8 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 	switch s.mode {
 	case "dead":
 		return errors.New("connection refused")
+	case "leak":
+		s.env.Log.Info("my keys are "+strings.Join(s.keys, " and "), "first", s.keys[0])
 	case "reject":
 		return plugin.Drop(errors.New("bad request"))
 	case "part":

@@ -92,7 +92,7 @@ func (b *builder) taskInput(s config.Section, q *sql.Query, name string) *input 
 	if in.tag == "" {
 		in.tag = in.shown()
 	}
-	in.log = b.logger("input:stream_processor:"+in.shown(), &in.settings.common)
+	in.log = b.logger("input:stream_processor:"+in.shown(), &in.settings.common, nil)
 	in.task = &task{Task: stream.New(q, in.tag, b.set.StreamNumbers, in.log), in: in}
 	in.plugin = in.task
 	b.p.log.Info("registered task: "+s.Name, logger.Component, "sp")

@@ -64,11 +64,12 @@ type Options struct {
 	Level    slog.Level
 	Suppress time.Duration // hide a repeated line within this span; 0 for never
 	Attrs    []slog.Attr
+	Mask     *strings.Replacer // hides secrets in every line; may be nil
 }
 
 // New returns a logger for one component.
 func New(s *Sink, component string, o Options) *slog.Logger {
-	h := &handler{sink: s, level: o.Level, component: component, suppress: o.Suppress, last: new(repeat)}
+	h := &handler{sink: s, level: o.Level, component: component, suppress: o.Suppress, mask: o.Mask, last: new(repeat)}
 	return slog.New(h.WithAttrs(o.Attrs))
 }
 
@@ -79,6 +80,7 @@ type handler struct {
 	suffix    string // attributes of WithAttrs, rendered
 	group     string
 	suppress  time.Duration
+	mask      *strings.Replacer
 	last      *repeat
 }
 
@@ -125,6 +127,9 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		text = "[" + component + "] " + text
 	}
 	text = strings.TrimRight(text, "\n")
+	if h.mask != nil {
+		text = h.mask.Replace(text)
+	}
 	if h.suppress > 0 {
 		hidden, show := h.last.pass(text, r.Time, h.suppress)
 		if !show {
