@@ -21,6 +21,7 @@ type joiner struct {
 	out     func(plugin.Joined)
 	last    int        // the parser that took the last line has the next one first
 	open    []*pending // in the order of their first lines
+	states  []state    // of rules; they outlive the records
 	free    []*pending
 	line    plugin.Line
 	scratch []byte
@@ -32,7 +33,6 @@ type joiner struct {
 type pending struct {
 	parser *Parser
 	group  []byte
-	rule   *Rule // that took its last line
 	text   []byte
 	body   []byte // of its first line; empty when lines are text
 	meta   []byte
@@ -41,6 +41,13 @@ type pending struct {
 	lines  int
 	since  time.Time
 	holds  []event.Hold
+}
+
+// state is where rules have led.
+type state struct {
+	parser *Parser
+	group  []byte
+	rule   *Rule // that took the last line
 }
 
 // input is a line as one parser sees it.
@@ -206,12 +213,13 @@ func (j *joiner) beside(parsed []byte, record event.Value, content string) event
 }
 
 func (j *joiner) byRules(p *Parser, in input) bool {
-	w := j.waiting(p, in.group)
+	w, st := j.waiting(p, in.group), j.state(p, in.group)
 	var r *Rule
-	if w != nil {
-		r = first(w.rule.next, in.text)
+	if st != nil {
+		r = first(st.rule.next, in.text)
 	}
-	if r == nil {
+	switch {
+	case r == nil:
 		if r = first(p.starts, in.text); r == nil {
 			return false
 		}
@@ -220,12 +228,42 @@ func (j *joiner) byRules(p *Parser, in input) bool {
 			j.finish(w, false)
 		}
 		w = j.begin(p, in)
+	case w == nil && len(in.text) == 0 && in.body == nil:
+		return true // an empty line between records
+	case w == nil: // what goes on after an interruption stays together
+		j.interrupt(p)
+		w = j.begin(p, in)
 	}
-	w.rule = r
-	if cut := j.add(w, in); cut || r.over {
+	cut := j.add(w, in)
+	if cut || r.over {
 		j.finish(w, cut)
 	}
+	if cut {
+		r = &Rule{} // nothing goes on
+	}
+	j.leadTo(p, in.group, r)
 	return true
+}
+
+// state returns where the last line of p and group has led, or nil.
+func (j *joiner) state(p *Parser, group []byte) *state {
+	for i := range j.states {
+		if s := &j.states[i]; s.parser == p && bytes.Equal(s.group, group) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (j *joiner) leadTo(p *Parser, group []byte, r *Rule) {
+	if s := j.state(p, group); s != nil {
+		s.rule = r
+		return
+	}
+	if len(j.states) == maxWaiting {
+		j.states = slices.Delete(j.states, 0, 1)
+	}
+	j.states = append(j.states, state{parser: p, group: slices.Clone(group), rule: r})
 }
 
 // interrupt ends what other parsers have begun, since p takes the line. Groups of one parser may mix.
@@ -236,6 +274,9 @@ func (j *joiner) interrupt(p *Parser) {
 			continue
 		}
 		i++
+	}
+	if len(j.parsers) > 1 {
+		j.states = slices.DeleteFunc(j.states, func(s state) bool { return s.parser != p })
 	}
 }
 

@@ -111,6 +111,7 @@ func TestRulesLeadFromStateToState(t *testing.T) {
 	s := set(t, 0)
 	check(t, s, "steps", "x\n\n1. a\n - b\n\n\n - c\n2. d\n3. e\n - f\nx\n - g", "x\n", "1. a\n - b\n\n\n - c\n", "2. d\n", "3. e\n - f\n", "x\n", " - g\n")
 	check(t, s, "stars", "* a\n b\n# c\n d\n e\nf", "text * a\n b", "text # c\n d\n e", "text f")
+	check(t, s, "steps", "1. a\nx\n\n - b\n - c\ny\n - d", "1. a\n", "x\n", " - b\n - c\n", "y\n", " - d\n")
 	check(t, s, "short", "a\n b\na\n c", "a\n", " b\n", "a\n", " c\n")
 }
 
