@@ -148,7 +148,7 @@ func TestWhatWaitsForTooLongIsGivenOutOnce(t *testing.T) {
 		want(t, in.later(), `{"log":"x.Error: a\n\tat b\n\tat b"}`)
 		time.Sleep(time.Minute)
 		want(t, in.later(), "")
-		want(t, through(t, f, in, `{"log":"\tat late"}`+"\n"+`{"log":"\tat end"}`+"\n"+`{"log":"z"}`), `{"log":"\tat late\n\tat end"}`+"\n"+`{"log":"z"}`)
+		want(t, through(t, f, in, `{"log":"\tat late"}`+"\n"+`{"log":"\tat end"}`+"\n"+`{"log":"z"}`), `{"log":"\tat late"}`+"\n"+`{"log":"\tat end"}`+"\n"+`{"log":"z"}`)
 		want(t, through(t, f, in, `{"log":"y.Error: c"}`), "")
 		in.pause(true) // what comes next cannot come now
 		time.Sleep(time.Minute)

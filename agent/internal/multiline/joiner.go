@@ -108,7 +108,11 @@ func (j *joiner) Flush(now time.Time) {
 		if j.wait > 0 {
 			wait = j.wait
 		}
-		if now.IsZero() || now.Sub(w.since) >= wait {
+		late := !now.IsZero() && now.Sub(w.since) >= wait
+		if late { // what comes now does not belong to it
+			j.states = slices.DeleteFunc(j.states, func(s state) bool { return s.parser == w.parser && bytes.Equal(s.group, w.group) })
+		}
+		if late || now.IsZero() {
 			j.finish(w, false)
 			continue
 		}
