@@ -26,7 +26,7 @@ type definition struct {
 	pos          option.Pos
 	kind         string
 	match        *string
-	wait         int // milliseconds
+	wait         time.Duration
 	parts        Parser
 	at           []option.Pos // of the rules
 }
@@ -48,8 +48,8 @@ func (d *definition) options() []option.Option {
 			Help("Key of what match_string is compared with instead of the text."),
 		option.String("key_group", &d.parts.Group).
 			Help("Key whose values tell streams apart that share the lines."),
-		option.Int("flush_timeout", &d.wait).Default("4000").
-			Help("How long a record waits for its next line, in milliseconds."),
+		option.Var("flush_timeout", "integer", &d.wait, parseWait).Default("4000").
+			Help("How long a record waits for its next line, in milliseconds, or with s behind it in seconds."),
 		rules[0].Help("STATES REGEX NEXT_STATE, each in double quotes: a line that matches in one of the states is taken and leads to the next; the first rule begins in start_state."),
 	}
 }
@@ -65,7 +65,7 @@ func Define(def Definition, parser func(name string) (plugin.Parser, bool)) (*Pa
 		errs = append(errs, d.mapRule(r))
 	}
 	p := &d.parts
-	p.Name, p.Wait = d.name, time.Duration(d.wait)*time.Millisecond
+	p.Name, p.Wait = d.name, d.wait
 	if d.wait <= 0 {
 		p.Wait = wait
 	}
@@ -86,6 +86,18 @@ func Define(def Definition, parser func(name string) (plugin.Parser, bool)) (*Pa
 		return nil, err
 	}
 	return p.link(), nil
+}
+
+// parseWait reads milliseconds, or a time with its unit.
+func parseWait(s string) (time.Duration, error) {
+	if ms, err := option.ParseInt(strings.TrimSuffix(s, "ms")); err == nil {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	t, err := option.ParseDuration(s)
+	if err != nil {
+		return 0, errors.New("is no time: a number of milliseconds, or one with s or m")
+	}
+	return t, nil
 }
 
 func parsedBy(p plugin.Parser) func(dst, line []byte) ([]byte, event.Time, bool) {

@@ -83,6 +83,8 @@ func TestHowLongARecordWaits(t *testing.T) {
 		}
 	}
 	check("250", 250*time.Millisecond)
+	check("250ms", 250*time.Millisecond)
+	check("3s", 3*time.Second)
 	check("0", 4*time.Second)
 	check("-1", 4*time.Second)
 }
@@ -98,6 +100,7 @@ func TestFaultsOfDefinitionsNameTheirPlace(t *testing.T) {
 	check("p.conf:2:5: type: 'regexp' is none of 'regex', 'endswith', 'equal', 'eq'; did you mean 'regex'?", "type regexp")
 	check("p.conf:3:5: unknown configuration property 'match_sting'; did you mean 'match_string'?", "type equal", "match_sting x")
 	check("p.conf:1:1: multiline parser mine: match_string is missing", "type equal")
+	check("p.conf:4:5: flush_timeout: 'soon' is no time", "type equal", "match_string x", "flush_timeout soon")
 	check("p.conf:4:5: multiline parser mine: a rule has no effect with the type equal", "type equal", "match_string x", `rule "start_state" "x" "start_state"`)
 	check("p.conf:1:1: multiline parser mine: there is no rule", "type regex")
 	check("p.conf:3:5: multiline parser mine: the first rule does not begin in start_state", "type regex", `rule "cont" "x" "cont"`)
