@@ -131,6 +131,11 @@ func TestKillsTearNoJoinedRecord(t *testing.T) {
 			s.Start()
 			s.held()
 			s.playRecords(lines(5_000, 200_000), s.pause, s.pause, s.rest, func() {
+				if n := s.Tally.Distinct(); s.rnd.IntN(2) == 0 { // in the middle of the work, not always before it
+					s.Continue()
+					s.Unblock()
+					s.Until("some records", func() bool { d := s.Tally.Distinct(); return d > n || d >= s.Next })
+				}
 				s.Kill()
 				s.Write(perRecord * s.rnd.IntN(20))
 				s.Finish()
