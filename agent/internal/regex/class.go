@@ -140,11 +140,14 @@ func bracket(name string) class {
 // property returns the class behind \p{name}: a POSIX name, a category or a script; or nil.
 func property(name string) class {
 	flat := strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(name))
+	switch flat {
+	case "any":
+		return anyRune
+	case "punct": // without the symbols that [[:punct:]] holds as well
+		return table(unicode.P)
+	}
 	if c := bracket(flat); c != nil {
 		return c
-	}
-	if flat == "any" {
-		return anyRune
 	}
 	for _, tables := range []map[string]*unicode.RangeTable{unicode.Categories, unicode.Scripts, unicode.Properties} {
 		for n, t := range tables {

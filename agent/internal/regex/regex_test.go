@@ -85,6 +85,8 @@ func TestPatternsMeanWhatRubySays(t *testing.T) {
 	f(`[\d-]+`, "a1-2", "1-2")
 	f(`\p{Alpha}+`, "1ab", "ab")
 	f(`\p{^Alpha}+`, "a12b", "12")
+	f(`\p{Punct}+`, "=$-!", "-!")
+	f(`[[:punct:]]+`, "=$-!", "=$-!")
 	f(`\p{Hiragana}`, "aひ", "ひ")
 	f(`\x41\x{42}\u0043\103`, "ABCC", "ABCC")
 	f(`\xe3\x81\xb2`, "ひ", "ひ")
