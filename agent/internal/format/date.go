@@ -1,6 +1,7 @@
 package format
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,7 @@ type Date uint8
 
 // The date formats. All text is UTC.
 const (
-	Double           Date = iota // 1700000000.337183: seconds as a number
+	Double           Date = iota // 1700000000.337183: seconds as a number of 16 digits
 	ISO8601                      // "2023-11-14T22:13:20.337183Z"
 	JavaSQLTimestamp             // "2023-11-14 22:13:20.337183"
 	Epoch                        // 1700000000
@@ -49,7 +50,11 @@ func (d Date) AppendJSON(dst []byte, t event.Time) []byte {
 	case EpochMS:
 		return strconv.AppendInt(dst, t.Sec*1000+int64(t.Nsec)/1e6, 10)
 	}
-	return event.AppendJSONFloat(dst, Seconds(t), event.JSONStyle{})
+	f := Seconds(t)
+	if f == math.Trunc(f) {
+		return append(strconv.AppendInt(dst, int64(f), 10), ".0"...)
+	}
+	return strconv.AppendFloat(dst, f, 'g', 16, 64) // as Fluent Bit does; one more digit would be shown without need
 }
 
 // Seconds returns t as a number of seconds, good to about a quarter of a microsecond.

@@ -40,6 +40,24 @@ func chunk(t testing.TB, at event.Time, group, meta, body string) *event.Chunk {
 	return event.NewChunk(1, "t", event.Logs, b.Bytes(), 1)
 }
 
+func TestDatesAsNumbersHave16Digits(t *testing.T) {
+	f := func(sec int64, nsec uint32, want string) {
+		t.Helper()
+		if got := string(Double.AppendJSON(nil, event.Time{Sec: sec, Nsec: nsec})); got != want {
+			t.Errorf("%d.%09d: got %s, want %s", sec, nsec, got, want)
+		}
+	}
+	f(0, 0, "0.0")
+	f(1, 500000000, "1.5")
+	f(0, 10000, "1e-05")
+	f(1700000000, 0, "1700000000.0")
+	f(1700000000, 1, "1700000000.0")
+	f(1700000000, 100000000, "1700000000.1")
+	f(1700000000, 123456789, "1700000000.123457")
+	f(1700000000, 999999999, "1700000001.0")
+	f(86399, 999999999, "86399.999999999")
+}
+
 func TestAnObjectIsDateThenMetadataThenBody(t *testing.T) {
 	check := func(dateKey, group, meta, body, want string) {
 		t.Helper()
