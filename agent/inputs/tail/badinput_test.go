@@ -104,3 +104,28 @@ func TestFileThatCannotBeReadIsReportedAndHoldsUpNobody(t *testing.T) {
 		t.Errorf("it complained %d times", n)
 	}
 }
+
+func TestFolderThatIsMadeAnewIsWatchedAgain(t *testing.T) {
+	p := newPlace(t)
+	p.run("path", "DIR/logs/*.log", "refresh_interval", "1h", "watcher_interval", "0.01")
+	p.write("logs/a.log", "one\n")
+	p.want(`in {"log":"one"}`)
+	p.rename("logs", "old")
+	p.write("logs/a.log", "two\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`)
+	must(t, os.RemoveAll(p.path("logs")))
+	p.write("logs/b.log", "three\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`, `in {"log":"three"}`)
+	p.write("logs/c.log", "four\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`, `in {"log":"three"}`, `in {"log":"four"}`)
+}
+
+func TestLongLineAtTheEndOfARotatedFileIsKept(t *testing.T) {
+	p := newPlace(t)
+	long := strings.Repeat("x", 3<<20)
+	p.write("a.log", long)
+	p.run("path", "DIR/a.log", "read_from_head", "on", "buffer_max_size", "4M", "rotate_wait", "0.01", "watcher_interval", "0.01")
+	p.until("the line to be seen", func() bool { return p.in.watcher.all()[0].seen.Load() == int64(len(long)) })
+	p.rename("a.log", "old")
+	p.want(`in {"log":"` + long + `"}`)
+}

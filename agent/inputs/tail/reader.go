@@ -177,6 +177,13 @@ func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.
 	return to.Emit(ctx, b)
 }
 
+// shrink lets go of the memory that a long line has needed.
+func (in *input) shrink() {
+	if len(in.buf) > 8*readSize {
+		in.buf = make([]byte, readSize)
+	}
+}
+
 // grow makes room for larger reads, or for a line that is longer than the buffer.
 func (in *input) grow(stuck bool) {
 	switch {
@@ -297,10 +304,10 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 	if err := in.giveOut(ctx, to, f, time.Time{}); err != nil {
 		return err
 	}
-	if f.partial == 0 || f.skipping || f.partial > len(in.buf) {
+	if f.partial == 0 || f.skipping {
 		return nil
 	}
-	text := in.buf[:f.partial]
+	text := make([]byte, f.partial)
 	n, err := f.readAt(text, f.offset)
 	if err != nil || n < len(text) {
 		return nil

@@ -28,6 +28,7 @@ type watcher struct {
 	dangling map[string]time.Time // paths that came and lead nowhere yet, and since when
 	moving   map[uint32]string    // paths that were renamed to something else, by cookie
 	refused  map[string]bool      // paths that were complained about
+	missing  bool                 // a folder is not there yet
 	polls    bool                 // inotify does not see everything, as the log knows
 	scanned  time.Time            // when it was looked everywhere
 }
@@ -148,74 +149,16 @@ func (w *watcher) handle(list []change) {
 			w.enqueue(c.file)
 		case c.file != nil:
 			w.check(c.file)
-		case c.mask&unix.IN_ISDIR != 0:
+		case c.mask&unix.IN_ISDIR != 0, c.name == "": // the folder itself: it was moved or deleted, for instance
 			w.rescan = true
 		case c.mask&unix.IN_MOVED_FROM != 0:
 			w.leaving(c)
 		case c.mask&unix.IN_MOVED_TO != 0:
 			w.arrived(c)
-		case c.name != "":
+		default:
 			w.appeared(c.dir + c.name)
 		}
 	}
-}
-
-// leaving takes a name from which something was renamed.
-func (w *watcher) leaving(c change) {
-	if len(w.moving) > 100 {
-		clear(w.moving) // they went where nobody looks
-	}
-	if path := c.dir + c.name; w.wanted(path) {
-		w.moving[c.cookie] = path
-	}
-}
-
-// arrived takes a name that something was renamed to. If it had a name before that is wanted, and was
-// renamed before it could be opened, it is followed under that.
-func (w *watcher) arrived(c change) {
-	now := c.dir + c.name
-	was, wanted := w.moving[c.cookie]
-	delete(w.moving, c.cookie)
-	w.appeared(now)
-	if !wanted || w.wanted(now) {
-		return
-	}
-	var st unix.Stat_t
-	if unix.Lstat(now, &st) != nil || !whole(&st) || w.follows(identify(&st)) || w.tooOld(&st) {
-		return
-	}
-	if err := w.follow(was, now); err != nil {
-		w.env.Log.Error(fmt.Sprintf("%v: %s was renamed to it before it was opened, and is not read", err, was))
-	}
-}
-
-// appeared takes a new name in a watched directory.
-func (w *watcher) appeared(path string) {
-	for _, g := range w.globs {
-		if g.matches(path) {
-			w.attempt(path)
-			return
-		}
-	}
-}
-
-// attempt follows the file at path, or tries it again for some time.
-func (w *watcher) attempt(path string) {
-	if !w.consider(path) {
-		w.dangling[path] = time.Now()
-	}
-}
-
-// scan looks for files everywhere.
-func (w *watcher) scan() {
-	w.rescan, w.scanned = false, time.Now()
-	for _, g := range w.globs {
-		g.each(w.watchDir, w.attempt)
-	}
-}
-
-func (w *watcher) watchDir(dir string) {
-	w.noteWatch(w.notify.watchDir(dir))
 }
 
 // noteWatch falls back to polling when the kernel has no more watches to give.
@@ -239,7 +182,7 @@ func (w *watcher) blind() bool { return w.notify == nil || w.polls }
 
 // lookAtAll looks at every file and at the paths that led nowhere.
 func (w *watcher) lookAtAll() {
-	if w.blind() && time.Since(w.scanned) >= w.watch {
+	if (w.blind() || w.missing) && time.Since(w.scanned) >= w.watch {
 		w.rescan = true
 	}
 	for _, f := range w.all() {
@@ -301,121 +244,4 @@ func (w *watcher) rotate(f *file) {
 	}
 	w.enqueue(f)
 	w.rescan = true
-}
-
-func (w *watcher) tooOld(st *unix.Stat_t) bool {
-	return w.ignoreOlder > 0 && time.Since(modified(st)) > w.ignoreOlder
-}
-
-// consider follows the file at path unless it is followed already or not wanted. It reports false when it
-// may be worth while to try again.
-func (w *watcher) consider(path string) bool {
-	for _, re := range w.excluded {
-		if re.MatchString(path) {
-			return true
-		}
-	}
-	var st unix.Stat_t
-	if unix.Stat(path, &st) != nil {
-		return false
-	}
-	if !whole(&st) || w.known(identify(&st), path) || w.tooOld(&st) {
-		return true
-	}
-	err := w.follow(path, path)
-	if err != nil && !w.refused[path] {
-		w.refused[path] = true
-		w.env.Log.Error(fmt.Sprintf("%v; the file is not read, and tried again when it changes and every %v", err, w.refresh))
-	}
-	if err == nil {
-		delete(w.refused, path)
-	}
-	return err == nil || errors.Is(err, errNoTag)
-}
-
-func (w *watcher) follows(id identity) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.files[id] != nil
-}
-
-// known reports whether the file is followed. One that was renamed to path keeps being followed there.
-func (w *watcher) known(id identity, path string) bool {
-	w.mu.Lock()
-	f, ok := w.files[id]
-	where := ""
-	if ok {
-		where = f.where
-	}
-	w.mu.Unlock()
-	if !ok || where == path {
-		return ok
-	}
-	var st unix.Stat_t
-	if unix.Stat(where, &st) == nil && identify(&st) == id {
-		return true // another name of the same file
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f.where, f.rotated = path, false
-	return true
-}
-
-// follow opens the file at where, which has or had the name path.
-func (w *watcher) follow(path, where string) error {
-	tag, err := w.tags.of(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	f, st, err := openFile(where)
-	if err != nil {
-		return err
-	}
-	f.charset = w.charset
-	f.path, f.tag, f.join, f.rotated = path, tag, w.lines.joiner(path), path != where
-	if w.follows(f.id) {
-		f.close()
-		return nil
-	}
-	if err := w.position(f, &st); err != nil {
-		f.close()
-		return err
-	}
-	w.noteWatch(w.notify.watch(f))
-	w.mu.Lock()
-	w.files[f.id] = f
-	w.followed++
-	f.order = w.followed
-	w.mu.Unlock()
-	w.opened.Inc()
-	w.env.Log.Debug(fmt.Sprintf("following %s from byte %d", path, f.offset))
-	w.enqueue(f)
-	return nil
-}
-
-// position decides where reading begins.
-func (w *watcher) position(f *file, st *unix.Stat_t) error {
-	w.mu.Lock()
-	was, known := w.departed[f.id]
-	delete(w.departed, f.id)
-	w.mu.Unlock()
-	offset := int64(0)
-	switch {
-	case known && f.holds(was.at, st.Size):
-		offset = was.at
-	case w.started && w.newFromHead, w.readFromHead, known:
-	case f.packed == nil:
-		offset = st.Size
-	case w.store == nil, !w.store.knows(f):
-		f.stuck = true // its text ends nobody knows where, and it will hardly grow
-		return nil
-	}
-	err := f.seek(offset)
-	if errors.Is(err, errShort) || err == nil && known && !f.mark.equal(&was.mark) {
-		err = f.seek(0) // truncated this moment, or another file by now
-	}
-	if err != nil || w.store == nil {
-		return err
-	}
-	return w.store.place(f, st.Size, known && f.offset > 0)
 }
