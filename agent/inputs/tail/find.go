@@ -138,7 +138,7 @@ func (w *watcher) follow(path, where string) error {
 	}
 	f.charset = w.charset
 	f.path, f.tag, f.join, f.rotated = path, tag, w.lines.joiner(path), path != where
-	if w.follows(f.id) {
+	if w.follows(f.id) || f.rotated && w.done(f) {
 		f.close()
 		return nil
 	}
@@ -147,7 +147,9 @@ func (w *watcher) follow(path, where string) error {
 		return err
 	}
 	w.noteWatch(w.notify.watch(f))
+	f.look() // it may have changed before it was watched
 	w.mu.Lock()
+	delete(w.departed, f.id)
 	w.files[f.id] = f
 	w.followed++
 	f.order = w.followed
@@ -158,11 +160,18 @@ func (w *watcher) follow(path, where string) error {
 	return nil
 }
 
+// done reports whether f is a rotated file that was closed already.
+func (w *watcher) done(f *file) bool {
+	w.mu.Lock()
+	was, known := w.departed[f.id]
+	w.mu.Unlock()
+	return known && !was.aged && f.seek(was.at) == nil && f.mark.equal(&was.mark)
+}
+
 // position decides where reading begins.
 func (w *watcher) position(f *file, st *unix.Stat_t) error {
 	w.mu.Lock()
 	was, known := w.departed[f.id]
-	delete(w.departed, f.id)
 	w.mu.Unlock()
 	offset := int64(0)
 	switch {

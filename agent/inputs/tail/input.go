@@ -40,8 +40,8 @@ type input struct {
 	moved chan struct{} // an offset was settled; holds one
 }
 
-// departure is how far a file was read that was closed: for its age, or else because it was rotated. The first
-// may be followed again at any time, the other when news of its renaming come late.
+// departure is how far a file was read that was closed: for its age, so that it may be followed again, or else
+// because it was rotated and news of its renaming may come late.
 type departure struct {
 	point
 	aged bool

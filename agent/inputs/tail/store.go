@@ -249,6 +249,7 @@ func (in *input) adopt(row taildb.Row, where string) bool {
 	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))
+	f.look()
 	in.mu.Lock()
 	in.files[f.id] = f
 	in.mu.Unlock()
