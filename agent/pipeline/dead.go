@@ -42,8 +42,8 @@ func (p *Pipeline) deadRecords(o *output, d *delivery, r *plugin.Rejection) stri
 		return ""
 	}
 	defer p.memory.done(d.stored, false)
-	if d.processed != nil {
-		c = d.processed
+	if d.own.chunk != nil {
+		c = d.own.chunk
 	}
 	var content []byte
 	i, n := 0, 0

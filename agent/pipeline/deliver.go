@@ -44,10 +44,10 @@ type output struct {
 // delivery is one chunk on its way to one output.
 type delivery struct {
 	*stored
-	attempts  int
-	retries   int64
-	processed *event.Chunk // after output processors; kept over retries
-	over      atomic.Bool  // it was finished or kept
+	attempts int
+	retries  int64
+	own      own         // after output processors
+	over     atomic.Bool // it was finished or kept
 }
 
 // accept queues a chunk.
@@ -201,12 +201,20 @@ func (o *output) flush(ctx context.Context, d *delivery) (err error) {
 	}
 	defer func() { m.done(d.stored, err != nil) }()
 	if len(o.processors) > 0 {
-		if d.processed == nil {
-			d.processed = o.process(ctx, chunk)
+		mine := m.unstash(d)
+		if mine == nil {
+			mine = o.process(ctx, chunk)
 		}
-		if chunk = d.processed; chunk.Len() == 0 {
+		if chunk = mine; chunk.Len() == 0 {
 			return nil
 		}
+		defer func() {
+			if plugin.Rejected(err) != nil {
+				d.own.chunk = mine // somebody will look for the records
+			} else if err != nil {
+				m.stash(d, mine)
+			}
+		}()
 	}
 	return chunk.Lend(func(c *event.Chunk) error { return o.plugin.Flush(ctx, c) })
 }
@@ -349,6 +357,7 @@ func (o *output) keep(d *delivery) {
 	if !d.over.Swap(true) {
 		o.counters.Queued.Add(-uint64(d.size))
 		d.in.busy.retries.Add(-d.retries)
+		o.pipe().memory.discard(d)
 		d.stored.keep(o.pipe(), o)
 		o.pending.Done()
 	}
@@ -359,6 +368,7 @@ func (o *output) settle(d *delivery, how event.Outcome) {
 	if !d.over.Swap(true) {
 		o.counters.Queued.Add(-uint64(d.size))
 		d.in.busy.retries.Add(-d.retries)
+		o.pipe().memory.discard(d)
 		d.finish(o.pipe(), o.shown(), how)
 		o.pending.Done()
 		o.pipe().unblocked(o)

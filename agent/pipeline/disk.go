@@ -117,6 +117,13 @@ func (k *disk) fails(s *stored, h event.Hold, err error) {
 	}
 }
 
+// maxGrowing bounds the files that are open at a time: with a tag for every client, say, there may be many
+// more chunks than descriptors.
+const maxGrowing = 512
+
+// crowded reports whether a chunk had better be sent off at once.
+func (k *disk) crowded() bool { return k.store != nil && k.store.Growing() > maxGrowing }
+
 // overlimit says why inputs with file storage must wait, if they must.
 func (k *disk) overlimit(in *input) string {
 	k.mu.Lock()

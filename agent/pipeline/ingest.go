@@ -256,7 +256,7 @@ func (in *input) store(b *event.Batch, by *route, routes []*output) {
 		in.open[key] = f
 	}
 	settled := in.put(f, b)
-	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs || f.partial.Load()
+	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs || f.partial.Load() || in.pipe().disk.crowded()
 	if full {
 		delete(in.open, key)
 	}

@@ -37,6 +37,7 @@ type memory struct {
 type place struct {
 	chunk   *event.Chunk // nil: not in memory
 	size    int64        // that it takes there
+	rest    int64        // that it takes when it is not there
 	users   int          // who read it right now
 	loading chan struct{}
 	extent  *storage.Extent // in the spill
@@ -46,7 +47,7 @@ type place struct {
 }
 
 // overhead is what a chunk takes beside its bytes.
-const overhead = 1024
+const overhead = 512
 
 var errGone = errors.New("all outputs are done with this chunk")
 
@@ -61,7 +62,8 @@ func (m *memory) admit(s *stored, c *event.Chunk) {
 // up notes that s is in memory.
 func (m *memory) up(s *stored, c *event.Chunk) {
 	s.place.chunk, s.place.size = c, c.Memory()+overhead
-	m.used += s.place.size
+	m.used += s.place.size - s.place.rest
+	s.place.rest = 0
 	s.in.busy.up.Add(1)
 	if s.file != nil {
 		m.filesUp++
@@ -104,6 +106,10 @@ func (m *memory) down(s *stored) {
 	s.place.at = nil
 	s.place.chunk.Release()
 	s.place.chunk = nil
+	if s.place.extent != nil {
+		s.place.rest = overhead // what it takes to know of it
+		m.used += overhead
+	}
 	m.changed()
 }
 
@@ -193,6 +199,8 @@ func (m *memory) leave(s *stored) {
 	if s.place.extent != nil {
 		m.spill.Free(*s.place.extent)
 		s.place.extent = nil
+		m.used -= s.place.rest
+		s.place.rest = 0
 		m.spilled--
 		m.spillFailed = false
 	}

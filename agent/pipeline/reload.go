@@ -173,6 +173,7 @@ func (o *output) handOver(next *Pipeline) {
 			continue
 		}
 		d.in.busy.retries.Add(-d.retries)
+		o.pipe().memory.discard(d)
 		next.outputs[i].accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))
 		o.pending.Done()

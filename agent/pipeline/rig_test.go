@@ -22,12 +22,13 @@ type source struct {
 	env     plugin.Env
 	n       int
 	pause   time.Duration
+	size    int
 	settled *tally
 	got     *tally
 }
 
 func (s *source) Options() []option.Option {
-	return []option.Option{option.Int("n", &s.n), option.Duration("pause", &s.pause)}
+	return []option.Option{option.Int("n", &s.n), option.Duration("pause", &s.pause), option.Int("size", &s.size)}
 }
 
 func (s *source) New(env plugin.Env) (plugin.Input, error) { s.env = env; return s, nil }
@@ -36,7 +37,11 @@ func (s *source) Run(ctx context.Context, to plugin.Emitter) error {
 	s.got.add("runs " + s.env.Name)
 	for i := range s.n {
 		b := event.New(s.env.Tag)
-		b.Append(event.Time{Sec: 1}, nil, event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(i)))
+		body := event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(i))
+		if s.size > 0 {
+			body = event.AppendStr(event.AppendStr(append(event.AppendMap(nil, 2), body[1:]...), "fill"), strings.Repeat("x", s.size))
+		}
+		b.Append(event.Time{Sec: 1}, nil, body)
 		b.OnSettled(func(o event.Outcome) { s.settled.add(o.String()) })
 		if err := to.Emit(ctx, b); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/storage"
+	"github.com/fluent/fluent-bit-go/event"
 )
 
 // inDir lets a pipeline keep its chunks in dir.
@@ -227,13 +229,13 @@ func TestRingKeepsTheNewestAndNeverPauses(t *testing.T) {
 
 func TestMemoryBeyondTheBudgetIsSpilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.MemoryBudget = 20_000 }),
-			"input source tag=a n=100 pause=1", "output sink match=* mode=late", "output sink match=*")
+		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.MemoryBudget = 300_000 }),
+			"input source tag=a n=100 pause=1 size=4000", "output sink match=* mode=late", "output sink match=*")
 		time.AfterFunc(110500*time.Millisecond, func() {
 			r.p.memory.mu.Lock()
 			defer r.p.memory.mu.Unlock()
-			if used, spilled := r.p.memory.used, r.p.memory.spilled; used > 10_000 || spilled < 40 {
-				t.Errorf("%d bytes are in memory, half of the budget is 10000; %d chunks are spilled", used, spilled)
+			if used, spilled := r.p.memory.used, r.p.memory.spilled; used > 150_000 || spilled < 40 {
+				t.Errorf("%d bytes are in memory, half of the budget is 150000; %d chunks are spilled", used, spilled)
 			}
 		})
 		r.runFor(t, 300*time.Second)
@@ -253,8 +255,8 @@ func TestMemoryBeyondTheBudgetIsSpilled(t *testing.T) {
 
 func TestSpillAtItsLimitCostsTheDeadOutputItsOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.MemoryBudget, s.Storage.SpillLimit = 20_000, 200 }),
-			"input source tag=a n=100 pause=1", "output sink match=* mode=dead", "output sink match=*")
+		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.MemoryBudget, s.Storage.SpillLimit = 300_000, 20_000 }),
+			"input source tag=a n=100 pause=1 size=4000", "output sink match=* mode=dead", "output sink match=*")
 		r.runFor(t, 200*time.Second)
 		if n := r.got.of("records sink.1"); n != 100 {
 			t.Errorf("the healthy output got %d of 100", n)
@@ -312,4 +314,29 @@ func TestAnUntriedBacklogWaitsForTheNextRunUnlessToldOtherwise(t *testing.T) {
 	}
 	tried(false, 1)
 	tried(true, 3)
+}
+
+func TestAnOutputsOwnVersionIsKeptWhereThereIsRoom(t *testing.T) {
+	m := &memory{limit: 3000, spill: storage.NewSpill(1500, t.TempDir()), changed: func() {}}
+	version := func() *event.Chunk {
+		b := event.New("t")
+		b.Append(event.Time{Sec: 1}, nil, event.AppendStr(event.AppendStr(event.AppendMap(nil, 1), "x"), strings.Repeat("x", 1000)))
+		return event.NewChunk(1, "t", event.Logs, b.Bytes(), b.Len())
+	}
+	var ds []*delivery
+	for range 4 {
+		d := &delivery{stored: &stored{tag: "t"}}
+		m.stash(d, version())
+		ds = append(ds, d)
+	}
+	for i, want := range []bool{true, true, false, false} { // in memory, in the spill, nowhere
+		got := m.unstash(ds[i])
+		if (got != nil) != want || want && !bytes.Equal(got.Bytes(), version().Bytes()) {
+			t.Errorf("version %d is %v", i, got)
+		}
+	}
+	m.discard(ds[3])
+	if m.used != 0 || m.spill.Used() != 0 {
+		t.Errorf("%d bytes of memory and %d of the spill are still charged", m.used, m.spill.Used())
+	}
 }

@@ -147,6 +147,7 @@ func (f *File) begin(data []byte, n int) error {
 	}
 	f.handle, f.crc, f.size, f.records = h, crc, int64(len(data)), n
 	f.store.files.Add(1)
+	f.store.growing.Add(1)
 	return nil
 }
 
@@ -163,6 +164,7 @@ func (f *File) closeIdle() {
 	if f.handle != nil && !f.store.syncer.holds(f) {
 		f.handle.Close()
 		f.handle = nil
+		f.store.growing.Add(-1)
 	}
 }
 

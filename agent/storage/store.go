@@ -54,6 +54,7 @@ type Store struct {
 	arrived map[string]bool // files of replayed letters that were seen
 
 	bytes, files atomic.Int64 // of content; of chunks that are not done
+	growing      atomic.Int64 // files that are open
 	streams      sync.Map     // folders that are there
 	damaged      atomic.Uint64
 }
@@ -104,6 +105,9 @@ func (s *Store) Bytes() int64 { return s.bytes.Load() }
 
 // Files returns how many chunks wait.
 func (s *Store) Files() int { return int(s.files.Load()) }
+
+// Growing returns how many files are open because they may still grow.
+func (s *Store) Growing() int { return int(s.growing.Load()) }
 
 // Damaged returns how many chunks were found damaged.
 func (s *Store) Damaged() uint64 { return s.damaged.Load() }
