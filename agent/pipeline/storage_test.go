@@ -179,6 +179,53 @@ func TestFullDiskPausesTheInputAndLosesNothing(t *testing.T) {
 	})
 }
 
+func (h flakyHandle) Sync() error {
+	if h.full.Load() {
+		return errors.New("input/output error")
+	}
+	return h.Handle.Sync()
+}
+
+func TestBatchesThatTheDiskDidNotTakeAreSettledByTheirDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken atomic.Bool
+		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) {
+			s.Storage.Full, s.Storage.fileSystem = true, noSync{flaky{storage.Disk(), &broken}}
+		}), "input source tag=a n=10 pause=1 storage.type=filesystem", "output sink match=* mode=late")
+		time.AfterFunc(3500*time.Millisecond, func() { broken.Store(true) })
+		time.AfterFunc(60*time.Second, func() {
+			if n := r.settled.of("delivered"); n != 4 {
+				t.Errorf("%d batches count as durable, the disk failed from the fifth on", n)
+			}
+			broken.Store(false)
+		})
+		r.runFor(t, 200*time.Second)
+		if n := r.settled.of("delivered"); n != 10 {
+			t.Errorf("%d of 10 batches were settled", n)
+		}
+		for i := range 10 {
+			if n := r.got.of(fmt.Sprintf("sink.0 %d", i)); n != 1 {
+				t.Errorf("record %d came %d times", i, n)
+			}
+		}
+	})
+}
+
+// noSync is a disk that takes everything and loses it at the sync.
+type noSync struct{ flaky }
+
+func (f noSync) Create(name string) (storage.Handle, error) {
+	h, err := f.FS.Create(name)
+	return syncOnly{h, flakyHandle{h, f.full}}, err
+}
+
+type syncOnly struct {
+	storage.Handle
+	flaky flakyHandle
+}
+
+func (h syncOnly) Sync() error { return h.flaky.Sync() }
+
 func TestMaxChunksUpPausesTheInputThatAsksForIt(t *testing.T) {
 	brought := func(pause string, low, high uint64) {
 		synctest.Test(t, func(t *testing.T) {

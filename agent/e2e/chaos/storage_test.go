@@ -17,7 +17,7 @@ import (
 func newStored(t *testing.T, input string, storage ...string) *storm {
 	t.Helper()
 	s := newStorm(t)
-	conf := service
+	conf := strings.Replace(service, "grace          10", "grace 1", 1)
 	for _, key := range storage {
 		conf += "    " + key + "\n"
 	}
@@ -92,6 +92,26 @@ func TestFileStorageSurvivesKills(t *testing.T) {
 	}
 }
 
+// litter leaves in the store what a writer leaves that was cut off before it noted that there is more, and
+// files that are none.
+func (s *storm) litter() {
+	s.t.Helper()
+	for _, file := range s.left() {
+		f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+		s.Agent.check(err)
+		_, err = f.Write(AppendLine(nil, s.Next+s.rnd.IntN(1000))[:12])
+		s.Agent.check(err)
+		s.Agent.check(f.Close())
+		if s.rnd.IntN(3) > 0 {
+			break
+		}
+	}
+	if dir := filepath.Join(s.dir, "store", "tail.0"); s.rnd.IntN(2) == 0 && os.MkdirAll(dir, 0o755) == nil {
+		name := filepath.Join(dir, fmt.Sprintf("1-%d.1.flb", s.Kills))
+		s.Agent.check(os.WriteFile(name, AppendLine(nil, 1)[:s.rnd.IntN(12)], 0o600))
+	}
+}
+
 // Everything at once: kills, orderly ends, outputs that hang and that come and go, rotations.
 func TestFileStorageInTheStorm(t *testing.T) {
 	s := newStored(t, "    storage.type filesystem\n", "storage.path DIR/store", "storage.sync full", "storage.checksum on")
@@ -106,7 +126,7 @@ func TestFileStorageInTheStorm(t *testing.T) {
 	}
 	s.Start()
 	s.play(lines(20_000, 1_000_000), swap, s.pause, s.rest, s.rename, s.caughtUp,
-		func() { s.Kill(); s.Write(s.rnd.IntN(100)); s.Start() },
+		func() { s.Kill(); s.litter(); s.Write(s.rnd.IntN(100)); s.Start() },
 		func() { s.held(); s.Unblock(); s.Terminate(); s.Start() })
 	s.caughtUp()
 	_ = os.Rename(gone, late)
