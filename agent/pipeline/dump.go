@@ -34,6 +34,9 @@ func (p *Pipeline) Dump(w io.Writer) {
 		fmt.Fprintf(b, "%s\n│\n├─ delivered : %d records\n├─ dropped   : %d records\n├─ retries   : %d\n├─ queue     : %d ready, %d in retry, %d in flight\n└─ waiting   : %d bytes\n\n",
 			o.shown(), c.Records.Load(), c.DroppedRecords.Load(), c.Retries.Load(), ready, retrying, busy, c.Queued.Load())
 	}
+	st := p.Stats()
+	fmt.Fprintf(b, "===== Storage Layer =====\ntotal chunks     : %d\n├─ mem chunks    : %d, of which %d are spilled\n└─ fs chunks     : %d\n   ├─ up         : %d\n   └─ down       : %d\nmemory           : %d bytes\n\n",
+		st.Chunks, st.Chunks-st.Storage.Files, st.Storage.Spilled, st.Storage.Files, st.Storage.FilesUp, st.Storage.Files-st.Storage.FilesUp, st.Storage.Memory)
 	fmt.Fprintln(b, "===== Given up =====")
 	for r := range reasons {
 		fmt.Fprintf(b, "%-12s : %d records\n", r, p.lost[r].Load())

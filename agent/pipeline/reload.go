@@ -20,12 +20,13 @@ type Runner struct {
 	reloads  atomic.Uint64
 	mu       sync.Mutex     // one reload or shutdown at a time
 	stopped  bool           // guarded by mu
+	ending   chan struct{}  // closed when the agent stops
 	draining sync.WaitGroup // instances that a reload has left behind
 }
 
 // NewRunner returns a runner of p, which must have been started.
 func NewRunner(p *Pipeline) *Runner {
-	r := &Runner{changed: make(chan struct{}, 1)}
+	r := &Runner{changed: make(chan struct{}, 1), ending: make(chan struct{})}
 	r.current.Store(p)
 	return r
 }
@@ -48,7 +49,9 @@ func (r *Runner) Run(ctx context.Context) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
+	close(r.ending)
 	p = r.Pipeline()
+	within(r.draining.Wait, time.After(2*closeTimeout)) // what is left comes to p
 	p.shutdown()
 	within(r.draining.Wait, after(p.set.Grace))
 	return code
@@ -108,7 +111,7 @@ func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) err
 	default:
 	}
 	r.draining.Go(func() {
-		gone.retire(next)
+		gone.retire(next, r.ending)
 		drained()
 	})
 	return nil
@@ -148,8 +151,8 @@ func (in *input) move(p *Pipeline) {
 
 // retire ends instances that are not part of the configuration any more. What an output cannot deliver in
 // time goes to the one of its name in next, if there is one.
-func (g *group) retire(next *Pipeline) {
-	g.deliver(after(next.set.Grace))
+func (g *group) retire(next *Pipeline, ending <-chan struct{}) {
+	g.deliver(unless(ending, after(next.set.Grace)))
 	if !g.kill() {
 		next.log.Warn("a plugin that was removed did not end in time")
 	}
@@ -157,6 +160,20 @@ func (g *group) retire(next *Pipeline) {
 		o.handOver(next)
 	}
 	closeAll(g.parts(), time.Now().Add(closeTimeout))
+}
+
+// unless returns a deadline that is over at once when the agent ends.
+func unless(ending <-chan struct{}, deadline <-chan time.Time) <-chan time.Time {
+	first := make(chan time.Time, 1)
+	go func() {
+		select {
+		case t := <-deadline:
+			first <- t
+		case <-ending:
+			first <- time.Now()
+		}
+	}()
+	return first
 }
 
 func (o *output) handOver(next *Pipeline) {

@@ -150,6 +150,31 @@ func TestChunkOfAnOutputThatNeverReturnsIsHandedOver(t *testing.T) {
 	})
 }
 
+func TestEndRightAfterAReloadSavesWhatTheOldOutputHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		const input = "input source tag=a n=10 pause=1"
+		r := mustBuild(t, inDir(dir), input, "output sink match=* mode=dead alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(15 * time.Second)
+			p, err := buildIn(t, r, inDir(dir), input, "output sink match=* mode=dead alias=x workers=2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Reload(t.Context(), p, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		})
+		if n := r.p.saved.records.Load(); n != 10 {
+			t.Errorf("%d of 10 records were saved:\n%s", n, r.log.String())
+		}
+		if n := r.settled.of("delivered"); n != 10 {
+			t.Errorf("%d of 10 batches were settled", n)
+		}
+	})
+}
+
 func TestChunksInFilesWaitForAnOutputThatWasRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

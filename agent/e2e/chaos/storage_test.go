@@ -17,13 +17,18 @@ import (
 func newStored(t *testing.T, input string, storage ...string) *storm {
 	t.Helper()
 	s := newStorm(t)
+	s.configure(storedConf(input, "", storage...))
+	return s
+}
+
+// storedConf is a configuration as newStored wants it. late are keys of the second output.
+func storedConf(input, late string, storage ...string) string {
 	conf := strings.Replace(service, "grace          10", "grace 1", 1)
 	for _, key := range storage {
 		conf += "    " + key + "\n"
 	}
-	s.configure(conf + toStdout + "[OUTPUT]\n    name file\n    match *\n    path DIR/late\n    file out\n" +
-		"[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log*\n    exclude_path *.db*\n    db DIR/tail.db\n    rotate_wait 1\n" + input)
-	return s
+	return conf + toStdout + "[OUTPUT]\n    name file\n    match *\n    path DIR/late\n    file out\n" + late +
+		"[INPUT]\n    name tail\n    read_from_head on\n    path DIR/a.log*\n    exclude_path *.db*\n    db DIR/tail.db\n    rotate_wait 1\n" + input
 }
 
 // late is what the second output has taken so far.
@@ -112,9 +117,21 @@ func (s *storm) litter() {
 	}
 }
 
-// Everything at once: kills, orderly ends, outputs that hang and that come and go, rotations.
+// Everything at once: kills, orderly ends, reloads, outputs that hang and that come and go, rotations.
 func TestFileStorageInTheStorm(t *testing.T) {
-	s := newStored(t, "    storage.type filesystem\n", "storage.path DIR/store", "storage.sync full", "storage.checksum on")
+	const input = "    storage.type filesystem\n"
+	keys := []string{"storage.path DIR/store", "storage.sync full", "storage.checksum on", "hot_reload on"}
+	s := newStored(t, input, keys...)
+	reloads := 0
+	reload := func() {
+		s.caughtUp() // it handles signals by now
+		reloads++
+		s.configure(storedConf(input, fmt.Sprintf("    workers %d\n", 1+reloads%2), keys...))
+		done := func() int { return strings.Count(s.Log(), "is in force (reload ") }
+		before := done()
+		s.signal(syscall.SIGHUP)
+		s.Until("the reload", func() bool { return done() > before })
+	}
 	late, gone := filepath.Join(s.dir, "late"), filepath.Join(s.dir, "gone")
 	if err := os.Mkdir(late, 0o755); err != nil {
 		t.Fatal(err)
@@ -125,7 +142,7 @@ func TestFileStorageInTheStorm(t *testing.T) {
 		}
 	}
 	s.Start()
-	s.play(lines(20_000, 1_000_000), swap, s.pause, s.rest, s.rename, s.caughtUp,
+	s.play(lines(20_000, 1_000_000), swap, s.pause, s.rest, s.rename, s.caughtUp, reload,
 		func() { s.Kill(); s.litter(); s.Write(s.rnd.IntN(100)); s.Start() },
 		func() { s.held(); s.Unblock(); s.Terminate(); s.Start() })
 	s.caughtUp()
