@@ -144,13 +144,10 @@ func storageSettings(s config.Storage) pipeline.Storage {
 	set := pipeline.Storage{
 		Path: s.Path, Full: s.Sync == "full", Checksum: s.Checksum, MaxUp: s.MaxChunksUp,
 		BacklogMemory: s.BacklogMemLimit, FlushBacklog: s.BacklogFlushOnShutdown, Delete: s.DeleteIrrecoverableChunks,
-		RejectedLimit: s.RejectedLimit, SpillLimit: s.SpillLimit,
+		KeepRejected: s.KeepRejected, Rejected: s.RejectedPath, RejectedLimit: s.RejectedLimit, SpillLimit: s.SpillLimit,
 	}
 	if s.Inherit {
 		set.Type = s.Type
-	}
-	if s.KeepRejected {
-		set.Rejected = s.RejectedPath
 	}
 	return set
 }

@@ -62,7 +62,7 @@ func Build(tree *config.Tree, specs plugin.Set, set Settings) (*Pipeline, error)
 	}
 	b.resolveRoutes()
 	b.checkRoutes()
-	if set.Storage.Rejected != "" && set.Storage.Path == "" {
+	if set.Storage.KeepRejected && set.Storage.Path == "" {
 		b.warn(option.Pos{}, "set storage.path", "storage.keep.rejected keeps nothing without a folder")
 	}
 	if len(tree.Inputs) == 0 && len(tree.Customs) == 0 {

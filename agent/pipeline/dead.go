@@ -12,7 +12,7 @@ import (
 )
 
 // keepsRejected reports whether there is a dead-letter store.
-func (p *Pipeline) keepsRejected() bool { return p.disk.store != nil && p.disk.store.Rejected != "" }
+func (p *Pipeline) keepsRejected() bool { return p.disk.store != nil && p.set.Storage.KeepRejected }
 
 // buried are the reasons that make a chunk a dead letter; for the others there is no room or nothing left.
 func buried(why Reason) bool { return why == Rejected || why == RetryLimit || why == Poisoned }

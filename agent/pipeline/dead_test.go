@@ -14,7 +14,7 @@ func TestWhatAnOutputGivesUpIsKeptAndReplayed(t *testing.T) {
 	for mode, reason := range map[string]string{"reject": "rejected", "dead": "retry_limit", "part": "rejected", "poison": "poisoned"} {
 		synctest.Test(t, func(t *testing.T) {
 			dir := t.TempDir()
-			set := inDir(dir, func(s *Settings) { s.Storage.Rejected = "rejected" })
+			set := inDir(dir, func(s *Settings) { s.Storage.Rejected, s.Storage.KeepRejected = "rejected", true })
 			r := mustBuild(t, set, "input source tag=a n=4", "output sink match=* retry_limit=no_retries mode="+mode)
 			r.runFor(t, 5*time.Second)
 			want := 4

@@ -32,7 +32,8 @@ type Storage struct {
 	FlushBacklog  bool // at shutdown
 	Delete        bool // damaged files
 	Type          string
-	Rejected      string // folder of dead letters; empty for none
+	Rejected      string // folder of dead letters, also when none are kept
+	KeepRejected  bool
 	RejectedLimit int64
 	SpillLimit    int64
 	fileSystem    storage.FS // of tests

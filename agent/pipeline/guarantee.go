@@ -58,7 +58,7 @@ func (p *Pipeline) guarantee(in *input, o *output) string {
 func (p *Pipeline) exceptions(in *input, o *output) string {
 	var rules []string
 	letters := ""
-	if p.set.Storage.Rejected != "" && p.set.Storage.Path != "" {
+	if p.set.Storage.KeepRejected && p.set.Storage.Path != "" {
 		letters = ", then kept as dead letters"
 	}
 	if o.settings.retries != unlimited {

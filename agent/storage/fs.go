@@ -73,14 +73,12 @@ func (disk) Lock(name string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	// Some network file systems have no locks. That is no reason not to start.
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
 		owner := make([]byte, 20)
 		n, _ := f.ReadAt(owner, 0)
 		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("another agent (pid %s) uses %s; give each a storage.path of its own", strings.TrimSpace(string(owner[:n])), filepath.Dir(name))
-		}
-		return nil, err
+		return nil, fmt.Errorf("another agent (pid %s) uses %s; give each a storage.path of its own", strings.TrimSpace(string(owner[:n])), filepath.Dir(name))
 	}
 	_ = f.Truncate(0)
 	_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())

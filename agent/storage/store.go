@@ -38,7 +38,7 @@ type Options struct {
 	Full     bool   // a batch counts as written only when it would survive a loss of power
 	Checksum bool   // keep a checksum of every chunk, and check those that are there
 	Delete   bool   // damaged files are deleted instead of put aside
-	Rejected string // folder of dead letters, which are no backlog; empty for none
+	Rejected string // folder of dead letters, which are no backlog
 	FS       FS     // nil: the machine's
 	Log      *slog.Logger
 }

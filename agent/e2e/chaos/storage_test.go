@@ -250,7 +250,9 @@ func TestEvictedRecordsAreCounted(t *testing.T) {
 	s.held()
 	s.play(lines(20_000, 1_000_000), s.rest, s.caughtUp, s.pause)
 	s.caughtUp()
-	dumps := func() [][]string { return regexp.MustCompile(`storage_full +: (\d+) records`).FindAllStringSubmatch(s.Log(), -1) }
+	dumps := func() [][]string {
+		return regexp.MustCompile(`storage_full +: (\d+) records`).FindAllStringSubmatch(s.Log(), -1)
+	}
 	before := len(dumps())
 	s.signal(syscall.SIGCONT)
 	s.Until("the dump", func() bool { return len(dumps()) > before })
