@@ -33,6 +33,7 @@ import (
 	inputhttp "github.com/fluent/fluent-bit-go/agent/inputs/http"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
+	"github.com/fluent/fluent-bit-go/agent/inputs/node_exporter_metrics"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_scrape"
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_textfile"
@@ -92,6 +93,7 @@ func Plugins() plugin.Set {
 			inputhttp.Plugin,
 			mem.Plugin,
 			netif.Plugin,
+			node_exporter_metrics.Plugin,
 			proc.Plugin,
 			prometheus_scrape.Plugin,
 			prometheus_textfile.Plugin,
