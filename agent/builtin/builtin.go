@@ -35,6 +35,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
 	"github.com/fluent/fluent-bit-go/agent/inputs/node_exporter_metrics"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
+	inputremotewrite "github.com/fluent/fluent-bit-go/agent/inputs/prometheus_remote_write"
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_scrape"
 	"github.com/fluent/fluent-bit-go/agent/inputs/prometheus_textfile"
 	"github.com/fluent/fluent-bit-go/agent/inputs/random"
@@ -95,6 +96,7 @@ func Plugins() plugin.Set {
 			netif.Plugin,
 			node_exporter_metrics.Plugin,
 			proc.Plugin,
+			inputremotewrite.Plugin,
 			prometheus_scrape.Plugin,
 			prometheus_textfile.Plugin,
 			random.Plugin,
