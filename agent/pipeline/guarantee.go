@@ -8,6 +8,9 @@ import (
 // guarantees tells for every input and output that may meet what becomes of records when something fails.
 func (p *Pipeline) guarantees() (lines []string) {
 	for _, in := range p.inputs {
+		if !in.settings.routable {
+			continue
+		}
 		for _, o := range p.outputs {
 			if o.matcher.match(in.tag) || strings.Contains(in.tag, "*") {
 				lines = append(lines, fmt.Sprintf("guarantee: %s × %s → %s: %s", in.sourced(), p.kept(in.storage), o.shown(), p.guarantee(in, o)))

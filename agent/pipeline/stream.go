@@ -73,6 +73,12 @@ func (b *builder) task(s config.Section) {
 		b.badTask(bad)
 		return
 	}
+	if q.With["storage.type"] == "filesystem" && b.set.Storage.Path == "" {
+		bad := fault("storage.type='filesystem' needs a folder for the chunks")
+		bad.Cure = "set storage.path in the service section"
+		b.badTask(bad)
+		return
+	}
 	b.p.inputs = append(b.p.inputs, b.taskInput(s, q, name))
 }
 
@@ -84,9 +90,18 @@ func (b *builder) taskInput(s config.Section, q *sql.Query, name string) *input 
 	in.home.Store(b.p)
 	in.instance = instance{name: b.number("input", "stream_processor"), alias: name, pos: s.Pos,
 		print: fmt.Sprintf("stream %v %s", b.set.StreamNumbers, config.Fingerprint(s))}
-	in.settings.routable = true
+	in.settings.routable = q.Kind != sql.Select
 	if r, ok := q.With["routable"]; ok {
 		in.settings.routable, _ = option.ParseBool(r) // Parse has checked it
+	}
+	// Records of an input with file storage should not lose that on their way through a query.
+	switch q.With["storage.type"] {
+	case "memrb":
+		in.storage = memrb
+	case "", "filesystem":
+		if b.set.Storage.Path != "" {
+			in.storage = filesystem
+		}
 	}
 	in.tag = q.With["tag"]
 	if in.tag == "" {

@@ -86,6 +86,7 @@ func TestFaultyTasksAreLeftOutWithAReason(t *testing.T) {
 	f("no input or stream 'inn' to read from; did you mean 'in'", "task x SELECT a FROM STREAM:inn;")
 	f("there is an input or a stream 'in' already", "task x CREATE STREAM in AS SELECT a FROM TAG:'a';")
 	f("there is an input or a stream 's' already", "task x CREATE STREAM s AS SELECT a FROM TAG:'a';", "task y CREATE STREAM s AS SELECT b FROM TAG:'a';")
+	f("needs a folder", "task x CREATE STREAM s WITH (storage.type='filesystem') AS SELECT a FROM TAG:'a';")
 	f("no snapshot 's' to flush", "task x FLUSH SNAPSHOT s AS SELECT * FROM TAG:'a';")
 }
 
@@ -111,4 +112,18 @@ func TestAWindowTakesWhatFiltersGiveOutAtTheEnd(t *testing.T) {
 			t.Errorf("got %v", r.got.m)
 		}
 	})
+}
+
+func TestResultsAreKeptInFilesWhereThereAreAny(t *testing.T) {
+	f := func(path, with string, want storageType) {
+		t.Helper()
+		r := mustBuild(t, func(s *Settings) { s.Storage.Path = path }, "input source tag=a n=1", "task x CREATE STREAM s "+with+" AS SELECT n FROM TAG:'a';", "output sink match=*")
+		if got := r.p.inputs[1].storage; got != want {
+			t.Errorf("%s %s: %v", path, with, got)
+		}
+	}
+	f("", "", memoryOnly)
+	f(t.TempDir(), "", filesystem)
+	f(t.TempDir(), "WITH (storage.type='memory')", memoryOnly)
+	f("", "WITH (storage.type='memrb')", memrb)
 }

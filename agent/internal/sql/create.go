@@ -52,6 +52,10 @@ func (p *parser) property(known []string) {
 		if _, err := option.ParseBool(v.text); err != nil {
 			bad = "on or off"
 		}
+	case "storage.type":
+		if !slices.Contains([]string{"memory", "filesystem", "memrb"}, v.text) {
+			bad = "memory, filesystem or memrb"
+		}
 	case "seconds":
 		if n, err := strconv.Atoi(v.text); err != nil || n < 1 {
 			bad = "a number of seconds from 1"

@@ -68,6 +68,7 @@ func TestFaultsNameTheirPlaceAndTheCure(t *testing.T) {
 	f("CREATE STREAM s WITH (tga='x') AS SELECT a FROM TAG:'x'", 23, "did you mean 'tag'")
 	f("CREATE STREAM s WITH (tag=x) AS SELECT a FROM TAG:'x'", 27, "single quotes")
 	f("CREATE STREAM s WITH (routable='no way') AS SELECT a FROM TAG:'x'", 32, "on or off")
+	f("CREATE STREAM s WITH (storage.type='disk') AS SELECT a FROM TAG:'x'", 36, "filesystem or memrb")
 	f("CREATE SNAPSHOT s AS SELECT * FROM TAG:'x'", 22, "LIMIT n")
 	f("CREATE SNAPSHOT s AS SELECT a FROM TAG:'x' LIMIT 5", 22, "SELECT *")
 	f("FLUSH SNAPSHOT s AS SELECT * FROM TAG:'x' GROUP BY a", 21, "no windows")
