@@ -284,3 +284,35 @@ func TestTracesWaitForTheirSpans(t *testing.T) {
 		}
 	})
 }
+
+func FuzzPayload(f *testing.F) {
+	v, _, err := event.ParseJSON(nil, []byte(`{"resourceSpans":[{"resource":{},"scope_spans":[{"spans":[{"trace_id":"00ff","status":{"code":2},"trace_state":"a,b"}]}]},7]}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(v)
+	f.Add([]byte{0x81, 0xa1, 'x', 0x90, 0x80})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, p := range [][]option.Property{
+			props("probabilistic", nested("sampling_settings", "sampling_percentage", "50")),
+			props("tail", conditions(one("type", "status_code", "status_codes", "ERROR UNSET"), one("type", "trace_state", "values", "a b"), one("type", "latency", "threshold_ms_high", "1"))),
+		} {
+			s, err := filtertest.Build(Plugin, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := event.Payload("t", event.Traces, bytes.Clone(data))
+			if err := s.Filter(t.Context(), b); err != nil {
+				if !bytes.Equal(b.Bytes(), data) {
+					t.Errorf("%q became %q after %v", data, b.Bytes(), err)
+				}
+				continue
+			}
+			for rest := b.Bytes(); len(rest) > 0; {
+				if _, rest, err = event.CheckValue(rest); err != nil {
+					t.Fatalf("%q became %q", data, b.Bytes())
+				}
+			}
+		}
+	})
+}
