@@ -50,6 +50,7 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/outputs/file"
 	"github.com/fluent/fluent-bit-go/agent/outputs/flowcounter"
 	"github.com/fluent/fluent-bit-go/agent/outputs/forward"
+	"github.com/fluent/fluent-bit-go/agent/outputs/gelf"
 	"github.com/fluent/fluent-bit-go/agent/outputs/http"
 	"github.com/fluent/fluent-bit-go/agent/outputs/null"
 	"github.com/fluent/fluent-bit-go/agent/outputs/plot"
@@ -145,6 +146,7 @@ func Plugins() plugin.Set {
 			file.Plugin,
 			flowcounter.Plugin,
 			forward.Plugin,
+			gelf.Plugin,
 			http.Plugin,
 			null.Plugin,
 			plot.Plugin,

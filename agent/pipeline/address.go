@@ -8,6 +8,17 @@ import (
 	"github.com/fluent/fluent-bit-go/option"
 )
 
+// inherit gives a client the service's dns.* settings where it has none of its own.
+func inherit(props []option.Property, own []option.Option, service []option.Property) []option.Property {
+	for _, key := range []string{"dns.mode", "dns.resolver", "dns.prefer_ipv4", "dns.prefer_ipv6"} {
+		v, set := option.Lookup(service, key)
+		if _, mine := option.Lookup(props, "net."+key); set && !mine && option.Knows(own, "net."+key) && !option.Knows(own, "") {
+			props = append(props[:len(props):len(props)], option.Property{Key: "net." + key, Value: v, Pos: v.Pos})
+		}
+	}
+	return props
+}
+
 // address takes a section apart whose name says where as well as what: http://host:port/uri, as the command
 // line has it. host is the key for the first part: an input listens on it.
 func address(s config.Section, host string) config.Section {

@@ -5,7 +5,21 @@ import (
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/option"
 )
+
+func TestClientsInheritTheServicesNameServers(t *testing.T) {
+	own := []option.Option{option.String("net.dns.mode", new(string)), option.String("net.dns.resolver", new(string))}
+	service := []option.Property{{Key: "dns.mode", Value: option.Value{Text: "TCP"}}, {Key: "dns.resolver", Value: option.Value{Text: "ASYNC"}}, {Key: "dns.prefer_ipv4", Value: option.Value{Text: "on"}}}
+	props := inherit([]option.Property{{Key: "net.dns.resolver", Value: option.Value{Text: "LEGACY"}}}, own, service)
+	got := ""
+	for _, p := range props {
+		got += p.Key + "=" + p.Value.Text + " "
+	}
+	if got != "net.dns.resolver=LEGACY net.dns.mode=TCP " {
+		t.Error(got)
+	}
+}
 
 func TestANameMaySayWhere(t *testing.T) {
 	f := func(name, want string) {

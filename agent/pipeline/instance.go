@@ -48,6 +48,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	var none P
 	cfg := a.spec.Config()
 	own := cfg.Options()
+	a.sec.Props = inherit(a.sec.Props, own, a.b.tree.Service)
 	var rest []option.Property
 	opts := append(append(a.opts, own...), network(own, &rest)...)
 	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, print: a.b.fingerprint(a.kind, a.sec)}

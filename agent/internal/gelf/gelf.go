@@ -18,7 +18,7 @@ type Keys struct{ Timestamp, Host, Short, Full, Level string }
 // Options returns gelf_timestamp_key and so on.
 func (k *Keys) Options() []option.Option {
 	key := func(name string, p *string, what, unless string) option.Option {
-		return option.String(name, p).Help(fmt.Sprintf("Format gelf: the key that holds the %s; %s unless set.", what, unless))
+		return option.String(name, p).Help(fmt.Sprintf("The key that holds the %s of a GELF message; %s unless set.", what, unless))
 	}
 	return []option.Option{
 		key("gelf_timestamp_key", &k.Timestamp, "time, instead of the record's own", "timestamp"),
@@ -52,11 +52,16 @@ func (k *Keys) role(key []byte) string {
 
 // Append appends one record.
 func (k *Keys) Append(dst []byte, r *event.Record, s event.JSONStyle) ([]byte, error) {
+	return k.AppendBody(dst, r.Time(), r.Body(), s)
+}
+
+// AppendBody appends a record of the given time and body.
+func (k *Keys) AppendBody(dst []byte, t event.Time, body event.Value, s event.JSONStyle) ([]byte, error) {
 	start := len(dst)
 	w := writer{dst: append(dst, `{"version":"1.1"`...), style: s}
 	var seen [4]string
 	given := seen[:0]
-	for key, val := range r.Body().Pairs() {
+	for key, val := range body.Pairs() {
 		name := key.Str()
 		if name == nil {
 			if name = key.Bin(); name == nil {
@@ -87,7 +92,6 @@ func (k *Keys) Append(dst []byte, r *event.Record, s event.JSONStyle) ([]byte, e
 	}
 	dst = w.dst
 	if !contains(given, "timestamp") {
-		t := r.Time()
 		dst = append(dst, fmt.Sprintf(`, "timestamp":%d.%03d`, t.Sec, t.Nsec/1e6)...)
 	}
 	return append(dst, '}'), nil
