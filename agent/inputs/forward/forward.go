@@ -96,7 +96,7 @@ func (in *input) admit(c net.Conn) error {
 	}
 	if t := in.where.AcceptTimeout; t > 0 {
 		_ = c.SetDeadline(time.Now().Add(t))
-		defer c.SetDeadline(time.Time{})
+		defer func() { _ = c.SetDeadline(time.Time{}) }()
 	}
 	var password func(string) (string, bool)
 	if len(in.users) > 0 {

@@ -267,6 +267,7 @@ func TestLyingLengthsAreRefused(t *testing.T) {
 			t.Fatalf("%q: %v", headers, err)
 		}
 		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
 		if got := fmt.Sprintf("%d %s", resp.StatusCode, text); !strings.Contains(got, want) {
 			t.Errorf("%q: %s, want %s", headers, got, want)
 		}

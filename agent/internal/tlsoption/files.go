@@ -166,7 +166,7 @@ func decryptKey(text []byte, password string) ([]byte, error) {
 			block.Type = "PRIVATE KEY"
 		case block.Headers["DEK-Info"] != "":
 			// The old form is weak, but it is what people have.
-			der, err = x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
+			der, err = x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck // deprecated for its weakness, see above
 		default:
 			continue
 		}

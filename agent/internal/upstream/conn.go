@@ -13,7 +13,6 @@ type Conn struct {
 	net.Conn
 	u      *Upstream
 	uses   int
-	since  time.Time // when it was handed back
 	expire *time.Timer
 	unbind func() bool
 

@@ -108,7 +108,7 @@ const acceptSalt = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 func (o *output) upgrade(conn *upstream.Conn) error {
 	if t := o.where.Net.ConnectTimeout; t > 0 {
 		_ = conn.SetDeadline(time.Now().Add(t))
-		defer conn.SetDeadline(time.Time{})
+		defer func() { _ = conn.SetDeadline(time.Time{}) }()
 	}
 	var nonce [16]byte
 	rand.Read(nonce[:]) // it never fails
