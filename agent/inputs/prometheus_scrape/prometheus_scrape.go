@@ -59,6 +59,7 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(defaultPort)
+	c.where.Net.CountIn(env.Metrics)
 	c.where.Net = upstream.Net{Keepalive: true, IdleTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second}
 	if c.interval <= 0 {
 		c.interval = 10 * time.Second

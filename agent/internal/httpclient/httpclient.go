@@ -109,6 +109,7 @@ func (c *Client) Do(req *http.Request) (*Answer, error) {
 			req.Header.Set("Connection", "close") // nothing of it was written yet
 		}
 	}}))
+	defer c.up.Working()()
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return nil, c.explain(ctx, outer, err)

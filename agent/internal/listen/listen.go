@@ -37,6 +37,7 @@ func (s *Settings) Open(log *slog.Logger) (*Listener, error) {
 		return nil, s.failed(err)
 	}
 	log.Info("listening on " + s.Address())
+	l.socket.watch(log)
 	return l, nil
 }
 

@@ -90,7 +90,13 @@ func TestASuccessorTakesTheSocketOverWithTheConnectionsThatWaitInIt(t *testing.T
 		t.Fatal(got)
 	}
 	second := open(t, s)
+	if !second.socket.shared() {
+		t.Error("it is not noticed that both have the socket")
+	}
 	stop()
+	if second.socket.shared() {
+		t.Error("the first has it still")
+	}
 	answer := make(chan string)
 	go func() { answer <- ask(t, s.Address()) }() // nobody accepts yet
 	defer run(t, second, "second")()

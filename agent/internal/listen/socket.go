@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,7 +22,8 @@ import (
 type socket struct {
 	network, address string
 	file             duplicable
-	inUse            bool // its holder accepts from it, so that it may be handed over
+	inUse            bool    // its holder accepts from it, so that it may be handed over
+	from             *socket // whose duplicate it is; nil for none
 }
 
 // key tells the sockets of this process apart. A port that the system chooses is nobody else's.
@@ -39,7 +42,7 @@ var (
 )
 
 // takeOver returns a duplicate of the socket that this process has for an address already, or nil.
-func takeOver(network, address string) (*os.File, error) {
+func takeOver(network, address string) (*os.File, *socket, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	var from *socket
@@ -48,14 +51,42 @@ func takeOver(network, address string) (*os.File, error) {
 			continue
 		}
 		if !s.inUse {
-			return nil, fmt.Errorf("another input is about to listen on %s as well; give them different ports", address)
+			return nil, nil, fmt.Errorf("another input is about to listen on %s as well; give them different ports", address)
 		}
 		from = s
 	}
 	if from == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return from.file.File()
+	f, err := from.file.File()
+	return f, from, err
+}
+
+// patience is how long an input may need to end after its successor has begun.
+const patience = time.Minute
+
+// watch complains when the one that the socket was taken over from keeps it: then it is no predecessor but a
+// neighbour, and each gets some of what comes.
+func (s *socket) watch(log *slog.Logger) {
+	if s.from == nil {
+		return
+	}
+	time.AfterFunc(patience, func() {
+		if s.shared() {
+			log.Error("another input listens on " + s.address + " as well, and each gets some of what comes; give them different ports")
+		}
+	})
+}
+
+// shared reports whether the predecessor and s both hold the socket.
+func (s *socket) shared() bool {
+	socketsMu.Lock()
+	defer socketsMu.Unlock()
+	both := slices.Contains(sockets, s) && slices.Contains(sockets, s.from)
+	if !both {
+		s.from = nil // no chain of predecessors
+	}
+	return both
 }
 
 func (s *socket) enter() {
@@ -84,7 +115,7 @@ func (s *Settings) stream() (net.Listener, *socket, error) {
 	if s.Unix != "" {
 		network = "unix"
 	}
-	file, err := takeOver(network, s.key())
+	file, from, err := takeOver(network, s.key())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +138,7 @@ func (s *Settings) stream() (net.Listener, *socket, error) {
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // a successor may go on with it
 	}
-	k := &socket{network: network, address: s.key(), file: l.(duplicable)}
+	k := &socket{network: network, address: s.key(), file: l.(duplicable), from: from}
 	k.enter()
 	return l, k, nil
 }
@@ -167,7 +198,7 @@ func (s *Settings) OpenPackets() (*Packets, error) {
 	if s.Unix != "" {
 		network = "unixgram"
 	}
-	file, err := takeOver(network, s.key())
+	file, _, err := takeOver(network, s.key())
 	var c net.PacketConn
 	switch {
 	case err != nil:

@@ -55,12 +55,14 @@ func (u *Upstream) take() *Conn {
 // bind lets the end of ctx interrupt the connection.
 func (c *Conn) bind(ctx context.Context) *Conn {
 	c.uses++
+	c.u.set.Net.meter.work(1)
 	c.unbind = context.AfterFunc(ctx, func() { c.Conn.Close() })
 	return c
 }
 
 // Close ends the connection.
 func (c *Conn) Close() error {
+	c.u.set.Net.meter.work(-1)
 	c.unbind()
 	return c.Conn.Close()
 }
@@ -68,6 +70,7 @@ func (c *Conn) Close() error {
 // Release hands the connection back for the next who asks, or closes it when it has served its time.
 func (c *Conn) Release() {
 	n := &c.u.set.Net
+	n.meter.work(-1)
 	if !c.unbind() || !n.Keepalive || n.MaxRecycle > 0 && c.uses >= n.MaxRecycle {
 		c.Conn.Close()
 		return

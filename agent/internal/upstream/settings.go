@@ -35,6 +35,8 @@ type Net struct {
 	SourceAddress            string
 	IgnoreProxyEnv           bool
 
+	meter *meter // nil: nothing is counted
+
 	// For compatibility:
 	maxWorkerConnections int
 	logTimeout           bool

@@ -2,11 +2,9 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 )
 
 // Transport returns what net/http needs to send requests to this server, over HTTP/1.1. With a proxy,
@@ -22,13 +20,13 @@ func (u *Upstream) Transport(proxy *url.URL) *http.Transport {
 		TLSClientConfig:     u.tls,
 		Protocols:           new(http.Protocols),
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return u.counted(u.dial(ctx, u.place(address), nil))
+			return u.dial(ctx, u.place(address), nil)
 		},
 	}
 	t.Protocols.SetHTTP1(true)
 	if u.tls != nil {
 		t.DialTLSContext = func(ctx context.Context, _, address string) (net.Conn, error) {
-			return u.counted(u.dial(ctx, u.place(address), u.tls))
+			return u.dial(ctx, u.place(address), u.tls)
 		}
 	}
 	if proxy != nil {
@@ -47,27 +45,3 @@ func (u *Upstream) place(address string) string {
 	}
 	return address
 }
-
-func (u *Upstream) counted(c net.Conn, err error) (net.Conn, error) {
-	if err != nil {
-		return nil, err
-	}
-	if t, ok := c.(*tls.Conn); ok {
-		return &countedTLS{Conn: t}, nil
-	}
-	return &counted{Conn: c}, nil
-}
-
-// counted is a connection that knows how many requests it has carried.
-type counted struct {
-	net.Conn
-	uses atomic.Int64
-}
-
-type countedTLS struct {
-	*tls.Conn
-	uses atomic.Int64
-}
-
-func (c *counted) Use() int64    { return c.uses.Add(1) }
-func (c *countedTLS) Use() int64 { return c.uses.Add(1) }

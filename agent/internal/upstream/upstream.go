@@ -87,11 +87,20 @@ func (u *Upstream) dial(ctx context.Context, address string, secure *tls.Config)
 		defer cancel()
 	}
 	conn, err := u.connect(ctx, address, secure)
-	if err != nil && ctx.Err() != nil && whole.Err() == nil {
-		err = fmt.Errorf("no connection within net.connect_timeout of %v", u.set.Net.ConnectTimeout)
+	if err == nil {
+		return u.track(conn), nil
 	}
-	return conn, err
+	if whole.Err() != nil {
+		return nil, err // nobody wants it any more
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w of %v", errTimeout, u.set.Net.ConnectTimeout)
+	}
+	u.set.Net.meter.fail(err)
+	return nil, err
 }
+
+var errTimeout = errors.New("no connection within net.connect_timeout")
 
 func (u *Upstream) connect(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
 	raw, err := u.reach(ctx, address)
@@ -109,7 +118,7 @@ func handshake(ctx context.Context, conn net.Conn, c *tls.Config) (net.Conn, err
 	t := tls.Client(conn, c)
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("TLS: %w", err)
+		return nil, kind{fmt.Errorf("handshake: %w", err), errTLS}
 	}
 	return t, nil
 }
@@ -124,16 +133,16 @@ func (u *Upstream) reach(ctx context.Context, address string) (net.Conn, error) 
 	}
 	conn, err := u.dialTCP(ctx, hostPort(u.proxy))
 	if err != nil {
-		return nil, fmt.Errorf("proxy %s: %w", u.proxy.Redacted(), err)
+		return nil, kind{fmt.Errorf("%s: %w", u.proxy.Redacted(), err), errProxy}
 	}
 	if u.proxyTLS != nil {
 		if conn, err = handshake(ctx, conn, u.proxyTLS); err != nil {
-			return nil, fmt.Errorf("proxy %s: %w", u.proxy.Redacted(), err)
+			return nil, kind{fmt.Errorf("%s: %w", u.proxy.Redacted(), err), errProxy}
 		}
 	}
 	if err := tunnel(ctx, conn, u.proxy, address); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("proxy %s: %w", u.proxy.Redacted(), err)
+		return nil, kind{fmt.Errorf("%s: %w", u.proxy.Redacted(), err), errProxy}
 	}
 	return conn, nil
 }
@@ -179,6 +188,7 @@ func (u *Upstream) DialPackets(ctx context.Context) (net.Conn, error) {
 	}
 	conn, err := d.DialContext(ctx, "udp", u.address)
 	if err != nil {
+		u.set.Net.meter.fail(err)
 		return nil, fmt.Errorf("cannot reach %s: %w", u.address, err)
 	}
 	return conn, nil

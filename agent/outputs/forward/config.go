@@ -88,6 +88,7 @@ func (p *protocol) eachRecord() bool { return p.tag != nil && !p.tag.OfTag() }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(defaultPort)
+	c.where.Net.CountIn(env.Metrics)
 	if c.upstream.Text == "" {
 		c.where.Unix = c.proto.unixPath
 		if err := errors.Join(c.where.Check(), c.proto.check()); err != nil {

@@ -57,6 +57,7 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(defaultPort)
+	c.where.Net.CountIn(env.Metrics)
 	v, _ := option.Lookup(env.Properties, "tls")
 	if c.mode == udp && c.where.TLS.On {
 		return nil, &option.Error{Pos: v.Pos, Msg: "mode udp does not speak TLS", Cure: "set mode tls"}

@@ -79,6 +79,7 @@ func key(name string, p **accessor.Accessor) option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(80)
+	c.where.Net.CountIn(env.Metrics)
 	c.records.Style = env.JSON
 	switch {
 	case c.aws.On && c.oauth.Enable:

@@ -65,6 +65,7 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(80)
+	c.where.Net.CountIn(env.Metrics)
 	c.client.ResponseTimeout = time.Minute
 	at := func(key string) option.Pos { v, _ := option.Lookup(env.Properties, key); return v.Pos }
 	if c.aws {

@@ -73,6 +73,7 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(defaultPort)
+	c.where.Net.CountIn(env.Metrics)
 	v, _ := option.Lookup(env.Properties, "mode")
 	switch {
 	case c.mode == dtls:

@@ -45,6 +45,7 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Default(defaultPort)
+	c.where.Net.CountIn(env.Metrics)
 	c.records.Style = env.JSON
 	return &output{config: *c, env: env}, c.where.Check()
 }
