@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/certtest"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
-	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -258,87 +256,6 @@ func TestServersAreVerifiedAsConfigured(t *testing.T) {
 	check(old, "handshake failure", "tls.ca_file", a.File, "tls.ciphers", "ECDHE-RSA-AES128-GCM-SHA256")
 }
 
-// A proxy that lets tunnels through to any port of this machine, if they know the password.
-func proxy(t *testing.T) (address string, tunnels *atomic.Int32) {
-	t.Helper()
-	tunnels = new(atomic.Int32)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Proxy-Authorization") != "Basic dTpw" {
-			http.Error(w, "who are you?", http.StatusProxyAuthRequired)
-			return
-		}
-		to, err := net.Dial("tcp", r.Host)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		tunnels.Add(1)
-		from, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		fmt.Fprint(from, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() { _, _ = io.Copy(to, rw); to.Close() }()
-		_, _ = io.Copy(from, to)
-		from.Close()
-	})}
-	go srv.Serve(l)
-	t.Cleanup(func() { srv.Close() })
-	return l.Addr().String(), tunnels
-}
-
-func TestTheEnvironmentsProxyIsTunnelledThrough(t *testing.T) {
-	a := certtest.New(t)
-	crt, key := a.Issue(t, "server", "127.0.0.1")
-	s := serve(t, "tls", "on", "tls.crt_file", crt, "tls.key_file", key)
-	address, tunnels := proxy(t)
-	t.Setenv("HTTP_PROXY", "http://u:p@"+address)
-	t.Setenv("NO_PROXY", "")
-	check := func(want int32, pairs ...string) {
-		t.Helper()
-		c, err := open(t, settings(t, append(pairs, "port", s.port(), "tls", "on", "tls.ca_file", a.File, "tls.verify_hostname", "on")...)).Get(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		echo(t, c, "through")
-		if got := tunnels.Swap(0); got != want {
-			t.Errorf("%v: %d tunnels, want %d", pairs, got, want)
-		}
-	}
-	check(1)
-	check(0, "net.proxy_env_ignore", "true")
-	t.Setenv("NO_PROXY", "example.org, 127.0.0.0/8")
-	check(0)
-	t.Setenv("NO_PROXY", "")
-	t.Setenv("HTTP_PROXY", "http://"+address)
-	if _, err := open(t, settings(t, "port", s.port())).Get(t.Context()); err == nil || !strings.Contains(err.Error(), "407") {
-		t.Error(err)
-	}
-}
-
-func TestHostsOfNoProxyAreReachedDirectly(t *testing.T) {
-	f := func(host, list string, want bool) {
-		t.Helper()
-		if got := bypassed(host, list); got != want {
-			t.Errorf("%s in %q: %v", host, list, got)
-		}
-	}
-	f("a.example", "", false)
-	f("a.example", "*", true)
-	f("a.example", "example", true)
-	f("a.example", "b.example, .example", true)
-	f("anexample", "example", false)
-	f("10.1.2.3", "10.0.0.0/8", true)
-	f("11.1.2.3", "10.0.0.0/8", false)
-	f("A.Example.", "a.example:80", true)
-}
-
 func TestNodesTakeTurns(t *testing.T) {
 	var g Group[int]
 	for i := range 3 {
@@ -412,73 +329,4 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("did you mean 'net.keepalive'?", "net.keepaliveS", "on")
 	f("is no name of a host", "host", "http://example.org/")
 	f("net.dns.mode has no effect", "net.dns.mode", "TCP", "net.dns.resolver", "LEGACY")
-}
-
-func TestConnectionsAndFailuresAreCounted(t *testing.T) {
-	a := certtest.New(t)
-	crt, key := a.Issue(t, "server", "127.0.0.1")
-	s := serve(t)
-	secure := serve(t, "tls", "on", "tls.crt_file", crt, "tls.key_file", key)
-	mute, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mute.Close()
-	r := metric.NewRegistry("fluentbit", "output")
-	read := func(name, reason string) (value float64) {
-		t.Helper()
-		var all metric.Set
-		r.Collect(&all, time.Now())
-		for _, f := range all.Families {
-			for _, p := range f.Points {
-				if f.Name == name && (reason == "" || len(p.Labels) > 0 && p.Labels[0].Value == reason) {
-					value += p.Value
-				}
-			}
-		}
-		return value
-	}
-	start := func(pairs ...string) *Upstream {
-		t.Helper()
-		set := settings(t, pairs...)
-		set.Net.CountIn(r)
-		if set.Port == mute.Addr().(*net.TCPAddr).Port {
-			set.Net.ConnectTimeout = 20 * time.Millisecond
-		}
-		return open(t, set)
-	}
-	u := start("port", s.port())
-	c, err := u.Get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := func(total, busy float64) {
-		t.Helper()
-		if gotTotal, gotBusy := float64(u.set.Net.meter.total.Load()), float64(u.set.Net.meter.busy.Load()); gotTotal != total || gotBusy != busy {
-			t.Errorf("%v open, %v in use, want %v and %v", gotTotal, gotBusy, total, busy)
-		}
-	}
-	want(1, 1)
-	c.Release()
-	want(1, 0)
-	if c, err = u.Get(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	want(0, 0)
-	fails := func(reason string, pairs ...string) {
-		t.Helper()
-		before := read("upstream_connect_failures_total", reason)
-		if _, err := start(pairs...).Get(t.Context()); err == nil {
-			t.Error("connected")
-		} else if after := read("upstream_connect_failures_total", reason); after != before+1 {
-			t.Errorf("%s: %v, then %v: %v", reason, before, after, err)
-		}
-	}
-	fails("refused", "port", "1")
-	fails("tls", "port", secure.port(), "tls", "on")
-	fails("dns", "host", "nowhere.invalid", "port", "1")
-	fails("timeout", "port", fmt.Sprint(mute.Addr().(*net.TCPAddr).Port), "tls", "on")
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	fails("proxy", "port", s.port())
 }
