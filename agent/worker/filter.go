@@ -115,10 +115,13 @@ func (f *filter) try(ctx context.Context, b *event.Batch) error {
 // send does one round on a lane.
 func (f *filter) send(ctx context.Context, l *lane, b *event.Batch) error {
 	data := b.Bytes()
-	if err := l.reserve(len(data)); err != nil {
+	if err := l.reserve(len(data) + b.Len()*growth); err != nil {
 		return err
 	}
 	req := wire.Frame{Op: wire.OpFilter, Inst: f.id, Flags: uint32(b.Kind), Len: uint64(copy(l.region, data))}
+	if b.Kind == event.Logs {
+		req.RC = l.putIndex(b.AppendIndex, len(data))
+	}
 	reply, err := l.call(ctx, req, b.Tag, patience{limit: f.set.flushTimeout})
 	if err != nil {
 		return err

@@ -130,6 +130,18 @@ func (l *lane) lost(err error) error {
 	return l.p.failure()
 }
 
+// putIndex writes the index of size bytes of records behind them and returns its length, or 0 when there is no
+// room for it.
+func (l *lane) putIndex(appendIndex func([]byte) []byte, size int) int32 {
+	at := min(wire.IndexAt(size), len(l.region))
+	room := l.region[at:len(l.region):len(l.region)]
+	index := appendIndex(room[:0])
+	if len(index) > len(room) {
+		return 0 // it had to move
+	}
+	return int32(len(index))
+}
+
 // fetch gets the data of size bytes that the last reply held back.
 func (l *lane) fetch(ctx context.Context, inst uint32, size uint64) (wire.Frame, error) {
 	if err := l.reserve(int(size)); err != nil {

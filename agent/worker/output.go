@@ -144,6 +144,9 @@ func (o *output) send(ctx context.Context, q *pool, l *lane, c *event.Chunk) (rc
 		return 0, nil, err
 	}
 	f := wire.Frame{Op: wire.OpFlush, Inst: o.id, Flags: uint32(c.Kind), Off: c.ID, Len: uint64(o.encode(l.region, c))}
+	if o.m.info.Typed != nil && c.Kind == event.Logs {
+		f.RC = l.putIndex(c.AppendIndex, int(f.Len))
+	}
 	f, err := l.call(ctx, f, c.Tag, o.patience(c))
 	if s := (*stoppedError)(nil); errors.As(err, &s) {
 		go q.await(l, f, o.set.flushTimeout)

@@ -273,3 +273,46 @@ func TestTypedInputStopsWhenItIsTold(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkFilter is the price of a filter in a worker that edits one field of every record, beside the same
+// edit in this process.
+func BenchmarkFilter(b *testing.B) {
+	edit := func(_ context.Context, b *event.Batch) error {
+		for r := range b.Edit() {
+			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "added"), Val: event.AppendBool(nil, true)}))
+		}
+		return nil
+	}
+	body, _, err := event.ParseJSON(nil, []byte(`{"time":"2026-11-22T19:47:12.123456789Z","stream":"stdout","level":"info","msg":"request completed in good time","method":"GET","path":"/api/v1/users/12345","status":200,"duration":0.0453,"host":"ip-10-0-0-17","ok":true}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, size := range []int{32 << 10, 2 << 20} {
+		one := event.New("app")
+		for len(one.Bytes()) < size {
+			one.Append(event.Time{Sec: 1700000000}, nil, body)
+		}
+		run := func(name string, filter func(context.Context, *event.Batch) error) {
+			b.Run(fmt.Sprintf("%s/%dKB", name, size>>10), func(b *testing.B) {
+				batch := event.New("app")
+				b.SetBytes(int64(len(one.Bytes())))
+				for range b.N {
+					b.StopTimer()
+					if err := batch.Load(one.Bytes()); err != nil {
+						b.Fatal(err)
+					}
+					b.StartTimer()
+					if err := filter(b.Context(), batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		run("here", edit)
+		for _, form := range []string{"typed", "exe"} {
+			r := newRig(b, form+"-filter")
+			f := r.filter("mode", "add")
+			run(form, f.Filter)
+		}
+	}
+}

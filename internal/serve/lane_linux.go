@@ -94,7 +94,7 @@ func (l *lane) answer(p packet) (wire.Frame, []byte) {
 }
 
 func (l *lane) flush(f wire.Frame, in *served, req wire.Frame, tag string) (wire.Frame, []byte) {
-	c, bad := event.View(req.Off, tag, event.Kinds(req.Flags), l.region[:req.Len])
+	c, bad := l.view(req, tag)
 	defer c.Release()
 	if bad != nil {
 		in.log.Error("a chunk with tag '" + tag + "': " + bad.Error())
@@ -122,6 +122,31 @@ func (l *lane) flush(f wire.Frame, in *served, req wire.Frame, tag string) (wire
 	return f, []byte(err.Error())
 }
 
+// index returns the index of the records that came with a request, or nil.
+func (l *lane) index(req wire.Frame) []byte {
+	at := wire.IndexAt(int(req.Len))
+	if req.RC <= 0 || at > len(l.region) || int(req.RC) > len(l.region)-at {
+		return nil
+	}
+	return l.region[at : at+int(req.RC)]
+}
+
+func (l *lane) view(req wire.Frame, tag string) (*event.Chunk, error) {
+	data := l.region[:req.Len]
+	if index := l.index(req); index != nil {
+		return event.ViewIndexed(req.Off, tag, data, index)
+	}
+	return event.View(req.Off, tag, event.Kinds(req.Flags), data)
+}
+
+func (l *lane) load(b *event.Batch, req wire.Frame) error {
+	data := l.region[:req.Len]
+	if index := l.index(req); index != nil {
+		return b.LoadIndexed(data, index)
+	}
+	return b.Load(data)
+}
+
 func (l *lane) filter(f wire.Frame, in *served, req wire.Frame, tag string) (wire.Frame, []byte) {
 	b := l.batch
 	if b == nil {
@@ -129,7 +154,7 @@ func (l *lane) filter(f wire.Frame, in *served, req wire.Frame, tag string) (wir
 		l.batch = b
 	}
 	b.Tag, b.Kind = tag, max(event.Kinds(req.Flags), event.Logs)
-	if err := b.Load(l.region[:req.Len]); err != nil {
+	if err := l.load(b, req); err != nil {
 		in.log.Error("a batch with tag '" + tag + "': " + err.Error())
 	}
 	f.RC = abi.OK

@@ -15,6 +15,8 @@ import (
 //   - the reply to OpLoad carries [FlagTyped], and JSON of a [Declaration] as its only text;
 //   - the properties of OpInit and OpCheck are JSON of a [Section]; a reply with rc 0 carries why, as JSON of
 //     what [Faults] returns;
+//   - behind the records of OpFlush and OpFilter, at the next multiple of 8 bytes, stand rc bytes of their
+//     index (see package event), which spares the plugin a check of its own; without one rc is 0;
 //   - OpFlush tells the chunk's number in off and its kind in flags; its reply carries the error's text, and
 //     for [RCRejected] JSON of a [Rejects];
 //   - OpCollect waits until there is data; its reply has rc 0 when the input has come to its end and -1, with
@@ -107,3 +109,6 @@ func Encode(v any) []byte {
 	}
 	return b
 }
+
+// IndexAt is where the index of size bytes of records begins.
+func IndexAt(size int) int { return (size + 7) &^ 7 }
