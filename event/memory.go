@@ -34,6 +34,10 @@ func (b *Batch) Release() {
 	}
 	m := b.mem
 	if m == nil {
+		if cap(b.data) == 0 { // it never had any, and nothing is no use to the next one
+			*b = Batch{Tag: b.Tag, Kind: b.Kind, done: b.done}
+			return
+		}
 		m = new(memory)
 	}
 	*m = memory{
