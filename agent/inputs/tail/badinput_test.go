@@ -128,4 +128,10 @@ func TestLongLineAtTheEndOfARotatedFileIsKept(t *testing.T) {
 	p.until("the line to be seen", func() bool { return p.in.watcher.all()[0].seen.Load() == int64(len(long)) })
 	p.rename("a.log", "old")
 	p.want(`in {"log":"` + long + `"}`)
+	p.write("a.log", "short\n")
+	p.want(`in {"log":"`+long+`"}`, `in {"log":"short"}`)
+	p.end()
+	if len(p.in.buf) > readSize {
+		t.Errorf("%d bytes are kept for lines to come", len(p.in.buf))
+	}
 }

@@ -88,6 +88,7 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 		}
 		if !more {
 			f.caughtUp, f.ended = true, true
+			in.shrink(f)
 			return in.atEnd(ctx, to, f)
 		}
 		left -= int64(n)
@@ -177,9 +178,9 @@ func (in *input) emit(ctx context.Context, to plugin.Emitter, f *file, b *event.
 	return to.Emit(ctx, b)
 }
 
-// shrink lets go of the memory that a long line has needed.
-func (in *input) shrink() {
-	if len(in.buf) > 8*readSize {
+// shrink lets go of the memory that a long line of f has needed.
+func (in *input) shrink(f *file) {
+	if len(in.buf) > 8*readSize && f.partial < readSize {
 		in.buf = make([]byte, readSize)
 	}
 }
