@@ -67,18 +67,26 @@ func (disk) SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// lockPatience is how long an agent that was just killed may take to be gone.
+const lockPatience = 3 * time.Second
+
 // Lock keeps a second agent out until it is closed or the process ends.
 func (disk) Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	// Some network file systems have no locks. That is no reason not to start.
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-		owner := make([]byte, 20)
-		n, _ := f.ReadAt(owner, 0)
-		f.Close()
-		return nil, fmt.Errorf("another agent (pid %s) uses %s; give each a storage.path of its own", strings.TrimSpace(string(owner[:n])), filepath.Dir(name))
+	for end := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		// Some network file systems have no locks. That is no reason not to start.
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+		if time.Now().After(end) {
+			owner := make([]byte, 20)
+			n, _ := f.ReadAt(owner, 0)
+			f.Close()
+			return nil, fmt.Errorf("another agent (pid %s) uses %s; give each a storage.path of its own", strings.TrimSpace(string(owner[:n])), filepath.Dir(name))
+		}
 	}
 	_ = f.Truncate(0)
 	_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())

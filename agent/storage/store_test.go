@@ -241,6 +241,7 @@ func TestJournalOutlivesTheStoreAndForgetsWhatIsGone(t *testing.T) {
 }
 
 func TestFolderHasOneOwner(t *testing.T) {
+	t.Parallel() // it waits for the first one to go
 	dir := t.TempDir()
 	open1(t, Options{Path: dir})
 	_, _, err := Open(Options{Path: dir})
