@@ -5,11 +5,13 @@ package prometheus_remote_write
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/awsauth"
 	"github.com/fluent/fluent-bit-go/agent/internal/compression"
 	"github.com/fluent/fluent-bit-go/agent/internal/httpclient"
 	"github.com/fluent/fluent-bit-go/agent/internal/remotewrite"
@@ -39,8 +41,7 @@ type config struct {
 	compress  compression.Kind
 	uri       string
 	logAnswer bool
-	aws       bool
-	ignored   string
+	aws       awsauth.Settings
 }
 
 func (c *config) Options() []option.Option {
@@ -50,12 +51,10 @@ func (c *config) Options() []option.Option {
 		option.String("http_user", &c.user).Help("User for basic authentication."),
 		option.String("http_passwd", &c.password).Secret().Help("Password for basic authentication."),
 		option.Enum("compression", &c.compress, compression.Snappy, compression.Gzip).Default("snappy").Help("How the body is compressed; the protocol asks for snappy."),
-		option.Switch("aws_auth", &c.aws).Default("false").Help("Sign requests for AWS (SigV4). Not in this build yet."),
-		option.String("aws_service", &c.ignored).Default("aps").Help("For aws_auth."),
 	)
-	for _, name := range []string{"aws_region", "aws_sts_endpoint", "aws_role_arn", "aws_external_id", "aws_profile"} {
-		opts = append(opts, option.String(name, &c.ignored).Help("For aws_auth."))
-	}
+	aws := c.aws.Options("aws_service")
+	aws[1] = aws[1].Default("aps")
+	opts = append(opts, aws...)
 	return append(opts,
 		option.WordLists("header", 1, &c.headers).Help("A header to send: its name, then its value. Can be given many times."),
 		option.String("uri", &c.uri).Help("Path of the request, with a query if need be; / unless set. Prometheus takes /api/v1/write."),
@@ -68,9 +67,6 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	c.where.Net.CountIn(env.Metrics)
 	c.client.ResponseTimeout = time.Minute
 	at := func(key string) option.Pos { v, _ := option.Lookup(env.Properties, key); return v.Pos }
-	if c.aws {
-		return nil, &option.Error{Pos: at("aws_auth"), Msg: "aws_auth: signing requests is not in this build yet", Cure: "send through a proxy that signs"}
-	}
 	if !strings.HasPrefix(c.uri, "/") {
 		c.uri = "/" + c.uri
 	}
@@ -85,7 +81,7 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	if o.header, err = httpclient.Header(c.headers); err != nil {
 		return nil, &option.Error{Pos: at("header"), Msg: err.Error(), Cure: "write a name and a value, such as: header X-Name some value"}
 	}
-	return o, c.where.Check()
+	return o, errors.Join(c.where.Check(), c.aws.Check())
 }
 
 type output struct {
@@ -94,10 +90,14 @@ type output struct {
 	add    []metric.Label
 	header http.Header
 	http   *httpclient.Client
+	signer *awsauth.Signer // nil without aws_auth
 }
 
 // Start reads the files that TLS needs. It does not connect: a server may be down for now.
 func (o *output) Start(context.Context) (err error) {
+	if o.aws.On {
+		o.signer = o.aws.New()
+	}
 	o.http, err = httpclient.New(o.where, o.client, o.env.Log)
 	return err
 }
@@ -121,9 +121,18 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	if len(body) == 0 {
 		return nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.http.URL(o.uri), bytes.NewReader(compression.Append(nil, o.compress, body)))
+	a, err := o.post(ctx, compression.Append(nil, o.compress, body), false)
 	if err != nil {
-		return plugin.Drop(err)
+		return err
+	}
+	return httpclient.Verdict(o.http.String(), a, o.logAnswer)
+}
+
+// post sends one request; when the server refuses what it was signed with, once more with new credentials.
+func (o *output) post(ctx context.Context, body []byte, again bool) (*httpclient.Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.http.URL(o.uri), bytes.NewReader(body))
+	if err != nil {
+		return nil, plugin.Drop(err)
 	}
 	req.Header.Set("User-Agent", "Fluent-Bit")
 	req.Header.Set("Content-Type", "application/x-protobuf")
@@ -135,9 +144,16 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	for name, values := range o.header {
 		req.Header[name] = values
 	}
-	a, err := o.http.Do(req)
-	if err != nil {
-		return err
+	if o.signer == nil {
+		return o.http.Do(req)
 	}
-	return httpclient.Verdict(o.http.String(), a, o.logAnswer)
+	if err := o.signer.Sign(ctx, req, body); err != nil {
+		return nil, err
+	}
+	a, err := o.http.Do(req)
+	if err != nil || again || a.Status != http.StatusUnauthorized && a.Status != http.StatusForbidden {
+		return a, err
+	}
+	o.signer.Forget()
+	return o.post(ctx, body, true)
 }

@@ -21,6 +21,7 @@ import (
 type server struct {
 	*httptest.Server
 	status int
+	count  int
 	last   *http.Request
 	body   []byte
 }
@@ -29,6 +30,7 @@ func serve(t *testing.T) *server {
 	s := &server{status: 204}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.last = r
+		s.count++
 		s.body, _ = io.ReadAll(r.Body)
 		w.WriteHeader(s.status)
 		if s.status != 204 {
@@ -125,6 +127,35 @@ func TestTheAnswerSaysWhetherToTryAgain(t *testing.T) {
 	}
 }
 
+func TestRequestsAreSignedForAWS(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	f := func(status, requests int) {
+		t.Helper()
+		s := serve(t)
+		s.status = status
+		o := s.build(t, "aws_auth", "on", "aws_region", "eu-west-1")
+		if err := o.Flush(t.Context(), chunk()); (err == nil) != (status < 300) {
+			t.Error(err)
+		}
+		auth := s.last.Header.Get("Authorization")
+		if s.count != requests || !strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential=key/") || !strings.Contains(auth, "/eu-west-1/aps/aws4_request, ") {
+			t.Error(s.count, auth)
+		}
+	}
+	f(204, 1)
+	f(403, 2) // the keys may have been replaced
+}
+
+func TestAWSNeedsARegion(t *testing.T) {
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		t.Setenv(name, "")
+	}
+	if _, err := outputtest.New().Build(Plugin.Config(), "host", "h", "aws_auth", "on"); err == nil || !strings.Contains(err.Error(), "set aws_region") {
+		t.Error(err)
+	}
+}
+
 func TestFaultySettingsAreRefused(t *testing.T) {
 	f := func(key, value, want string) {
 		t.Helper()
@@ -136,5 +167,4 @@ func TestFaultySettingsAreRefused(t *testing.T) {
 	f("add_label", "x", "add_label: 'x' has no value")
 	f("header", "a:b c", "'a:b' is no name of a header")
 	f("compression", "zip", "is none of 'snappy', 'gzip'")
-	f("aws_auth", "on", "not in this build yet")
 }
