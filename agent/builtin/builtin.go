@@ -30,8 +30,10 @@ import (
 	"github.com/fluent/fluent-bit-go/agent/inputs/fluentbit_metrics"
 	inputforward "github.com/fluent/fluent-bit-go/agent/inputs/forward"
 	"github.com/fluent/fluent-bit-go/agent/inputs/head"
+	"github.com/fluent/fluent-bit-go/agent/inputs/health"
 	inputhttp "github.com/fluent/fluent-bit-go/agent/inputs/http"
 	"github.com/fluent/fluent-bit-go/agent/inputs/mem"
+	"github.com/fluent/fluent-bit-go/agent/inputs/mqtt"
 	"github.com/fluent/fluent-bit-go/agent/inputs/netif"
 	"github.com/fluent/fluent-bit-go/agent/inputs/node_exporter_metrics"
 	"github.com/fluent/fluent-bit-go/agent/inputs/proc"
@@ -92,8 +94,10 @@ func Plugins() plugin.Set {
 			fluentbit_metrics.Plugin,
 			inputforward.Plugin,
 			head.Plugin,
+			health.Plugin,
 			inputhttp.Plugin,
 			mem.Plugin,
+			mqtt.Plugin,
 			netif.Plugin,
 			node_exporter_metrics.Plugin,
 			proc.Plugin,

@@ -59,8 +59,8 @@ func (c *config) Options() []option.Option {
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(defaultPort)
-	c.where.Net.CountIn(env.Metrics)
 	c.where.Net = upstream.Net{Keepalive: true, IdleTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second}
+	c.where.Net.CountIn(env.Metrics)
 	if c.interval <= 0 {
 		c.interval = 10 * time.Second
 	}
