@@ -85,6 +85,7 @@ func lines(args []string) error {
 func fetch(args []string) error {
 	f := flag.NewFlagSet("fetch", flag.ContinueOnError)
 	post := f.String("post", "", "send this with POST")
+	kind := f.String("type", "", "Content-Type of what is sent")
 	status := f.Bool("status", false, "print the status code, not the body")
 	has := f.String("has", "", "fail unless the body contains this")
 	if err := f.Parse(args); err != nil {
@@ -96,6 +97,9 @@ func fetch(args []string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if *kind != "" {
+		req.Header.Set("Content-Type", *kind)
 	}
 	client := http.Client{Timeout: patience}
 	resp, err := client.Do(req)
