@@ -28,7 +28,7 @@ func TestRenamedOutOfThePatternComeExactlyOnce(t *testing.T) {
 	s := newStorm(t, "path DIR/a.log", "rotate_wait 1", "mem_buf_limit 1M")
 	s.Start()
 	s.held() // from here on renamed files are followed
-	s.play(lines(10_000, 1_000_000), s.rename, func() { s.held(); s.Recreate() }, s.pause, s.pause, s.caughtUp)
+	s.play(lines(10_000, 1_000_000), s.rename, s.Shift, func() { s.held(); s.Recreate() }, s.pause, s.pause, s.caughtUp)
 	s.end(false)
 }
 

@@ -16,6 +16,7 @@ type Writer struct {
 	Size int64
 
 	Renames, Truncations, Recreations int
+	shifts                            int
 
 	tb   testing.TB
 	rnd  *rand.Rand
@@ -104,6 +105,19 @@ func (w *Writer) Rename() {
 	if w.rnd.IntN(2) == 0 {
 		w.Write(w.rnd.IntN(20))
 	}
+	w.reopen()
+}
+
+// Shift is Rename as logrotate does it: the old file becomes Path.old1, and what had that name before
+// Path.old2, and so on.
+func (w *Writer) Shift() {
+	w.tb.Helper()
+	w.Renames++
+	w.shifts++
+	for i := w.shifts; i > 1; i-- {
+		w.check(os.Rename(fmt.Sprintf("%s.old%d", w.Path, i-1), fmt.Sprintf("%s.old%d", w.Path, i)))
+	}
+	w.check(os.Rename(w.Path, w.Path+".old1"))
 	w.reopen()
 }
 

@@ -10,24 +10,32 @@ import (
 
 // leaving takes a name from which something was renamed.
 func (w *watcher) leaving(c change) {
-	if len(w.moving) > 100 {
+	path := c.dir + c.name
+	was, moved := w.former[path]
+	delete(w.former, path)
+	switch {
+	case len(w.moving) > 100:
 		clear(w.moving) // they went where nobody looks
-	}
-	if path := c.dir + c.name; w.wanted(path) {
+	case w.wanted(path):
 		w.moving[c.cookie] = path
+	case moved:
+		w.moving[c.cookie] = was
 	}
 }
 
 // arrived takes a name that something was renamed to. If it had a name before that is wanted, and was
-// renamed before it could be opened, it is followed under that.
+// renamed before it could be opened, it is followed under that. It may be renamed again, and another file have
+// this name by now, so all names are kept in mind that files from a wanted name went through.
 func (w *watcher) arrived(c change) {
 	now := c.dir + c.name
 	was, wanted := w.moving[c.cookie]
 	delete(w.moving, c.cookie)
 	w.appeared(now)
 	if !wanted || w.wanted(now) {
+		delete(w.former, now)
 		return
 	}
+	w.former[now] = was
 	var st unix.Stat_t
 	if unix.Lstat(now, &st) != nil || !whole(&st) || w.follows(identify(&st)) || w.tooOld(&st) {
 		return

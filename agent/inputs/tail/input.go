@@ -59,7 +59,7 @@ func (in *input) Start(ctx context.Context) (err error) {
 	}
 	in.files, in.departed = map[identity]*file{}, map[identity]departure{}
 	in.wake, in.moved = make(chan struct{}, 1), make(chan struct{}, 1)
-	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}, moving: map[uint32]string{}}
+	in.watcher = watcher{input: in, dangling: map[string]time.Time{}, refused: map[string]bool{}, moving: map[uint32]string{}, former: map[string]string{}}
 	in.watcher.start()
 	if in.store != nil {
 		in.recover(ctx)

@@ -190,6 +190,31 @@ func TestFileThatIsRenamedBeforeItCouldBeOpenedIsRead(t *testing.T) {
 	p.until("the renamed files to be closed", func() bool { return len(p.in.watcher.all()) == 1 })
 }
 
+func TestFilesThatMoveOnBeforeTheyCouldBeOpenedAreRead(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log.1", "never\n")
+	run := p.start("path", "DIR/a.log", "rotate_wait", "0.01", "watcher_interval", "0.01", "read_from_head", "on")
+	const n = 5
+	for i := range n {
+		for k := i + 1; k > 0; k-- { // as logrotate does it
+			p.rename(fmt.Sprint("a.log.", k), fmt.Sprint("a.log.", k+1))
+		}
+		p.write("a.log", fmt.Sprint(i, "\n"))
+		p.rename("a.log", "a.log.1")
+	}
+	run()
+	p.until("all lines", func() bool { return len(p.sink.list()) >= n })
+	p.until("the files to be closed", func() bool { return len(p.in.watcher.all()) == 0 })
+	p.rename("a.log.3", "a.log.33") // news of what was closed
+	p.write("a.log", "last\n")
+	p.until("the last line", func() bool { return slices.Contains(p.sink.list(), `in {"log":"last"}`) })
+	got := p.sink.list()
+	slices.Sort(got)
+	if want := []string{`in {"log":"0"}`, `in {"log":"1"}`, `in {"log":"2"}`, `in {"log":"3"}`, `in {"log":"4"}`, `in {"log":"last"}`}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestNewsOfARenamingThatComeLateDoNotHaveAFileReadAgain(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", "one\n")

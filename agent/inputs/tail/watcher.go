@@ -27,6 +27,7 @@ type watcher struct {
 	rescan   bool                 // something calls for looking everywhere
 	dangling map[string]time.Time // paths that came and lead nowhere yet, and since when
 	moving   map[uint32]string    // paths that were renamed to something else, by cookie
+	former   map[string]string    // … and were something wanted, by the names that they have
 	refused  map[string]bool      // paths that were complained about
 	missing  bool                 // a folder is not there yet
 	polls    bool                 // inotify does not see everything, as the log knows
