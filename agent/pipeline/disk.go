@@ -173,7 +173,12 @@ func (p *Pipeline) takeUp() {
 			tags[f.Tag]++
 		}
 	}
+	told := 0
 	for tag, n := range tags {
+		if told++; told > 20 {
+			p.disk.log.Warn(fmt.Sprintf("no matching route for chunks with %d more tags, keeping them on disk", len(tags)-20))
+			break
+		}
 		p.disk.log.Warn(fmt.Sprintf("no matching route for %d chunks with tag '%s', keeping them on disk; give an output a match for it", n, tag))
 	}
 	p.park(homeless...)

@@ -62,6 +62,8 @@ type Pipeline struct {
 	routing sync.Map // openKey → []*output
 	routed  atomic.Int64
 	noRoute sync.Map // openKeys that were warned about
+
+	noRoutes atomic.Int64 // how many
 }
 
 // group is a number of instances: all of a pipeline, or those that leave it.
@@ -169,13 +171,22 @@ func (p *Pipeline) routes(key openKey) []*output {
 	return outs
 }
 
+// namedTags bounds how many tags without a route are told one by one: there may be one for each client.
+const namedTags = 1000
+
 // lose counts records without a route and warns once per tag.
 func (p *Pipeline) lose(why Reason, in *input, b *event.Batch) {
 	p.lost[why].Add(uint64(b.Len()))
 	p.noteDrop(in, "unmatched", b.Kind, b.Len(), len(b.Bytes()))
 	key := openKey{tag: b.Tag, kind: b.Kind}
+	if p.noRoutes.Load() >= namedTags {
+		return
+	}
 	if _, said := p.noRoute.LoadOrStore(key, true); said {
 		return
+	}
+	if p.noRoutes.Add(1) == namedTags {
+		p.log.Warn(fmt.Sprintf("records with %d tags match no output and are dropped; from here on such tags are not named any more, the counter of the reason no_route goes on", namedTags))
 	}
 	if key.kind == event.Logs {
 		p.log.Warn(fmt.Sprintf("records with tag '%s' match no output and are dropped; give an output a match for it", key.tag))
