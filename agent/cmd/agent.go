@@ -124,7 +124,7 @@ func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings
 		MemoryBudget: s.Storage.MemoryBudget, Storage: storageSettings(s.Storage), MultilineLimit: s.MultilineBufferLimit,
 		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
 		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity, Metrics: own,
-		StreamNumbers: s.SPConvertFromStrToNum,
+		StreamNumbers: s.SPConvertFromStrToNum, TagRecords: s.TagRecords,
 	}
 }
 

@@ -97,9 +97,22 @@ func (t *TagRecords) options() []option.Option {
 	}
 }
 
-// Decode reads the value of a telemetry key; inputs have one too.
-func (t *TagRecords) Decode(v option.Value) error {
-	leaf := func(v option.Value) error { return within(v, t.options()) }
+// Decode reads the value of the service's key telemetry.
+func (t *TagRecords) Decode(v option.Value) error { return telemetry(v, t.options()) }
+
+// DecodeTelemetry reads the value of an input's key telemetry, which says no more than whether its records
+// are counted by tag. on stays as it is when that is not said.
+func DecodeTelemetry(v option.Value, on **bool) error {
+	enabled := option.Var("enabled", "boolean", on, func(text string) (*bool, error) {
+		b, err := option.ParseBool(text)
+		return &b, err
+	})
+	return telemetry(v, []option.Option{enabled})
+}
+
+// telemetry decodes the keys of telemetry.metrics.logs.tag_records.
+func telemetry(v option.Value, opts []option.Option) error {
+	leaf := func(v option.Value) error { return within(v, opts) }
 	logs := func(v option.Value) error {
 		return within(v, []option.Option{option.Nested("tag_records", "nested", leaf)})
 	}

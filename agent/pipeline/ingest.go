@@ -33,6 +33,7 @@ type input struct {
 	counters   InputCounters
 	gate       gate
 	rate       rate
+	tags       tagCounters
 	busy       struct{ chunks, bytes, up, retries atomic.Int64 } // that outputs have not settled; up are those in memory
 
 	storage storageType
@@ -112,6 +113,7 @@ func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	defer in.turn.RUnlock()
 	in.counters.Records.Add(uint64(b.Len()))
 	in.counters.Bytes.Add(uint64(len(b.Bytes())))
+	in.countTag(b)
 	if in.settings.rate.on {
 		in.rated.count(b)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/option"
 )
@@ -64,6 +65,7 @@ type inputSettings struct {
 	threaded       bool
 	ignoredInt     int
 	rate           rateSettings
+	tagRecords     *bool // nil: as the service says
 	processors     []option.Value
 	routes         []option.Value
 }
@@ -78,6 +80,8 @@ func (s *inputSettings) options() []option.Option {
 		option.Switch("threaded", &s.threaded).Default("false").Help("Taken for compatibility: every input runs on its own here."),
 		option.Int("thread.ring_buffer.capacity", &s.ignoredInt).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
 		option.Int("thread.ring_buffer.window", &s.ignoredInt).Default("5").Help("Taken for compatibility; there is no ring buffer."),
+		option.Nested("telemetry", "nested", func(v option.Value) error { return config.DecodeTelemetry(v, &s.tagRecords) }).
+			Help("metrics.logs.tag_records.enabled: count records by tag, or do not, whatever the service says (YAML only)."),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
 			Help("Processors for what this input brings, by signal (YAML only)."),
 		option.Nested("routes", "nested", func(v option.Value) error { s.routes = append(s.routes, v); return nil }).

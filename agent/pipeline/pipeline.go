@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/agent/storage"
@@ -36,6 +37,7 @@ type Settings struct {
 	JSON           event.JSONStyle
 	Sink           *logger.Sink
 	Level          slog.Level
+	TagRecords     config.TagRecords
 	// StreamNumbers has aggregates of the stream processor read texts that are numbers as numbers.
 	StreamNumbers bool
 	// Planned tells whether a plugin is known but not built yet, for the error message.
@@ -84,8 +86,9 @@ type books struct {
 	roomFreed chan struct{}
 	lost      losses
 	meter     *metric.Registry // what is counted between instances
-	saved     amount           // for another run
-	reread    amount           // lost here, but the source still has them
+	series    tagSeries
+	saved     amount // for another run
+	reread    amount // lost here, but the source still has them
 	stop      chan int
 }
 
