@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/fluent/fluent-bit-go/agent/builtin"
@@ -127,18 +126,6 @@ func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings
 		StreamNumbers: s.SPConvertFromStrToNum, TagRecords: s.TagRecords,
 	}
 }
-
-// boundMemory has the collector work harder when the whole process nears the memory budget. Records need no
-// more than three quarters of it; without this, garbage might need as much again.
-func boundMemory(budget int64) {
-	if os.Getenv("GOMEMLIMIT") == "" && budget > 0 {
-		debug.SetMemoryLimit(max(budget-programMemory, 2*programMemory))
-	}
-}
-
-// programMemory is what the program itself takes, which the collector does not know of. Below twice as much
-// it would do nothing but collect.
-const programMemory = 32e6
 
 func storageSettings(s config.Storage) pipeline.Storage {
 	set := pipeline.Storage{

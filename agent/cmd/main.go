@@ -107,7 +107,7 @@ func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c comm
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
-	boundMemory(a.service.Storage.MemoryBudget)
+	defer boundMemory(a.service.Storage.MemoryBudget)()
 	h := &host{args: args, built: built, agent: a, sink: a.sink, workers: a.workers}
 	h.modules.Store(mods)
 	defer func() { h.modules.Load().close(a.log) }()
