@@ -327,6 +327,47 @@ func TestACopyOfAChunkIsItsOwn(t *testing.T) {
 	}
 }
 
+func TestACopyOfAChunkKeepsItsIndex(t *testing.T) {
+	b := batchOf(t, `{"n":1}`, open(`{"g":1}`), `{"n":2}`, shut, `{"n":3}`)
+	c := NewChunk(7, "t", Logs, nil, 0)
+	c.Append(b)
+	c.Append(batchOf(t, `{"n":4}`))
+	d := Copy(c)
+	if got := show(t, d); got != `{"n":1} {"g":1}{"n":2} {"n":3} {"n":4}` {
+		t.Errorf("the copy is %s", got)
+	}
+	for e := range d.Edit() {
+		if n, _ := e.Get("n").Int(); n == 2 {
+			e.Drop()
+		}
+	}
+	if got := show(t, d); got != `{"n":1} {"n":3} {"n":4}` {
+		t.Errorf("the edited copy is %s", got)
+	}
+	n := 0
+	for range c.Records() {
+		n++
+	}
+	if n != 4 {
+		t.Errorf("the chunk has %d records left", n)
+	}
+}
+
+// What filters wrap around a value may nest deeper than what comes from outside.
+func TestRecordsThatWereNestedDeeperCanBeCopied(t *testing.T) {
+	body := fromJSON(t, strings.Repeat(`{"d":`, maxJSONDepth)+"1"+strings.Repeat("}", maxJSONDepth))
+	for range 50 {
+		body = append(append(AppendMap(nil, 1), "\xa4wrap"...), body...)
+	}
+	b := New("t")
+	b.Append(Time{Sec: 1}, nil, body)
+	c := NewChunk(1, "t", Logs, nil, 0)
+	c.Append(b)
+	if d := Copy(c); d.Len() != 1 {
+		t.Errorf("%d records", d.Len())
+	}
+}
+
 func TestLargeBatchesAreFilteredInPlace(t *testing.T) {
 	var items []string
 	for i := range 1000 {

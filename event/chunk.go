@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"iter"
+	"slices"
 
 	"github.com/fluent/fluent-bit-go/internal/msgp"
 )
@@ -152,6 +153,9 @@ func Copy(c *Chunk) *Batch {
 	data := append(make([]byte, 0, len(c.data)+len(c.data)/8), c.data...)
 	if c.Kind != Logs {
 		return Payload(c.Tag, c.Kind, data)
+	}
+	if len(c.index) > 0 { // fast path: it is known where the records are
+		return &Batch{Tag: c.Tag, Kind: Logs, data: data, index: slices.Clone(c.index), n: c.n}
 	}
 	b, err := Parse(c.Tag, data)
 	if err != nil {
