@@ -88,7 +88,8 @@ func (re *Regexp) String() string { return re.src }
 // part in the match holds its value.
 func (re *Regexp) Names() []string { return re.names }
 
-// Engine names what runs the pattern, fastest first: "sequence", "regexp" or "regexp2".
+// Engine names what runs the pattern, fastest first: "sequence", "regexp" or "regexp2"; what the latter runs
+// for texts beyond ASCII only counts as its own.
 func (re *Regexp) Engine() string {
 	switch {
 	case re.seq != nil:
