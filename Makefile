@@ -66,7 +66,7 @@ bench-agents: build
 	cd agent && $(GO) run ./bench $(if $(PEER),-peer $(abspath $(PEER))) $(BENCHFLAGS) $(CURDIR)/bin/fluent-bit
 
 chaos:
-	cd agent && $(GO) test -count=1 -timeout 30m -v -run '$(RUN)' ./e2e/chaos -long $(if $(SEED),-seed $(SEED))
+	cd agent && $(GO) test -count=1 -timeout 30m -v -run '$(RUN)' ./e2e/chaos -long $(if $(SEED),-seed $(SEED)) $(if $(PEER),-binary $(abspath $(PEER)))
 
 fuzz:
 	@for m in $(MODULES); do (cd $$m && \

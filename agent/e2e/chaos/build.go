@@ -5,6 +5,7 @@
 //
 //	make chaos                 the long form, with a summary of each scenario
 //	make chaos SEED=7 RUN=Kill one of them, with that seed
+//	make chaos PEER=FILE       the same with another agent
 //
 // The tests of this package are the scenarios of the input tail. Others, of outputs that are down or of
 // storage, take the same pieces: NewWriter, NewAgent with another configuration, Tally.

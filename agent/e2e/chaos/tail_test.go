@@ -112,9 +112,10 @@ func get(t *testing.T, url string) string {
 }
 
 // TestBurstBeforeARotation has a program write much more at once than the agent may hold, and then rename
-// its log, while the output takes its time. The settings are those that most clusters run with.
+// its log, while the output hangs for longer than rotate_wait. The other settings are those that most clusters
+// run with.
 func TestBurstBeforeARotation(t *testing.T) {
-	s := newStorm(t, "path DIR/a.log", fmt.Sprintf("mem_buf_limit %d", lines(100_000, 5_000_000)))
+	s := newStorm(t, "path DIR/a.log", fmt.Sprintf("mem_buf_limit %d", lines(100_000, 5_000_000)), "rotate_wait 1")
 	s.Start()
 	s.held()
 	s.Write(1000)
@@ -124,6 +125,8 @@ func TestBurstBeforeARotation(t *testing.T) {
 	s.Rename()
 	s.Write(100)
 	s.held()
+	begin := time.Now()
+	s.Until("rotate_wait to be over twice", func() bool { return time.Since(begin) > 2*time.Second })
 	s.end(false)
 }
 
