@@ -31,6 +31,7 @@ type config struct {
 	paths     paths
 
 	mounts, types, devices *regex.Regexp // what is left out
+	chips, sensors         chosen
 
 	ignored struct {
 		text string
@@ -45,8 +46,8 @@ type paths struct{ root, proc, sys string }
 var timed = []string{"cpu", "cpufreq", "meminfo", "diskstats", "filesystem", "uname", "stat", "time", "timex", "loadavg",
 	"vmstat", "netdev", "netstat", "sockstat", "filefd", "textfile", "systemd", "processes", "thermalzone", "nvme", "hwmon"}
 
-// missing are collectors that are not in this build yet.
-var missing = []string{"systemd", "nvme", "hwmon", "powersupplyclass", "processes"}
+// missing are collectors that this build does not have.
+var missing = []string{"systemd"}
 
 const usual = "cpu,cpufreq,meminfo,diskstats,filesystem,uname,stat,time,timex,loadavg,vmstat,netdev,netstat,sockstat,filefd," +
 	"systemd,nvme,thermal_zone,hwmon,powersupplyclass"
@@ -62,7 +63,7 @@ func (c *config) Options() []option.Option {
 			Help("The same for this collector alone; 0 for scrape_interval."))
 	}
 	opts = append(opts,
-		option.CSV("metrics", &c.names).Default(usual).Help("Which collectors work, separated by commas; textfile is one more. Of these, "+strings.Join(missing, ", ")+" are not in this build yet."),
+		option.CSV("metrics", &c.names).Default(usual).Help("Which collectors work, separated by commas; textfile and processes are more. Of these, "+strings.Join(missing, ", ")+" is not in this build yet."),
 		option.String("collector.textfile.path", &c.text).Help("Files in Prometheus' text format for the collector textfile: a pattern, or a directory of *.prom."),
 		option.String("path.rootfs", &c.paths.root).Default("/").Help("Where the root of the file systems is mounted."),
 		option.String("path.procfs", &c.paths.proc).Default("/proc").Help("Where proc is mounted."),
@@ -83,10 +84,15 @@ func (c *config) Options() []option.Option {
 			"File systems of such types are left out.", &c.types),
 		ignore("diskstats.ignore_device_regex", `^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$`, "Such devices are left out.", &c.devices),
 	)
-	for _, name := range []string{"chip-include", "chip-exclude", "sensor-include", "sensor-exclude"} {
-		opts = append(opts, option.String("collector.hwmon."+name, &c.ignored.text).Help("For the collector hwmon."))
+	only := func(name, help string, re **regex.Regexp) option.Option {
+		return option.Var("collector.hwmon."+name, "string", re, regex.Compile).Help(help)
 	}
-	return opts
+	return append(opts,
+		only("chip-include", "Only chips whose names match.", &c.chips.include),
+		only("chip-exclude", "Not the chips whose names match.", &c.chips.exclude),
+		only("sensor-include", "Only sensors whose names match, such as temp1.", &c.sensors.include),
+		only("sensor-exclude", "Not the sensors whose names match.", &c.sensors.exclude),
+	)
 }
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
@@ -197,6 +203,8 @@ func (in *input) collectors() map[string]func(*gather) error {
 	return map[string]func(*gather) error{
 		"cpu": collectCPU, "cpufreq": collectFrequencies, "stat": collectStat, "loadavg": collectLoad, "time": collectTime, "timex": collectClock,
 		"uname": collectUname, "filefd": collectFiles, "thermal_zone": thermal, "thermalzone": thermal,
+		"processes": collectProcesses, "nvme": collectNVMe, "powersupplyclass": collectSupplies,
+		"hwmon":   func(g *gather) error { return collectSensors(g, &in.chips, &in.sensors) },
 		"meminfo": collectMemory, "vmstat": collectVM,
 		"diskstats":  func(g *gather) error { return collectDisks(g, in.devices) },
 		"filesystem": in.collectFilesystems,

@@ -51,6 +51,36 @@ var files = map[string]string{
 	"sys/class/thermal/cooling_device0/type": "Fan\n",
 	"sys/class/thermal/cooling_device0/cur_state":          "1\n",
 	"sys/class/thermal/cooling_device0/max_state":          "5\n",
+	"sys/class/hwmon/hwmon0/name":                          "coretemp\n",
+	"sys/class/hwmon/hwmon0/temp1_input":                   "41000\n",
+	"sys/class/hwmon/hwmon0/temp1_label":                   "Core 0\n",
+	"sys/class/hwmon/hwmon0/temp1_max":                     "80000\n",
+	"sys/class/hwmon/hwmon0/temp1_crit":                    "100000\n",
+	"sys/class/hwmon/hwmon0/temp2_input":                   "-5000\n",
+	"sys/class/hwmon/hwmon0/temp2_label":                   "Core 0\n",
+	"sys/class/hwmon/hwmon1/name":                          "coretemp\n",
+	"sys/class/hwmon/hwmon1/temp1_input":                   "42500\n",
+	"sys/class/hwmon/hwmon2/name":                          "nct6775\n",
+	"sys/class/hwmon/hwmon2/fan1_input":                    "1200\n",
+	"sys/class/hwmon/hwmon2/fan2_input":                    "\n",
+	"sys/class/hwmon/hwmon2/in0_input":                     "1250\n",
+	"sys/class/hwmon/hwmon2/power1_input":                  "15500000\n",
+	"sys/class/hwmon/hwmon3/fan1_input":                    "1\n",
+	"sys/class/nvme/nvme0/model":                           "Fast Disk   \n",
+	"sys/class/nvme/nvme0/serial":                          "S1\n",
+	"sys/class/nvme/nvme0/state":                           "live\n",
+	"sys/class/nvme/nvme0/firmware_rev":                    "F2\n",
+	"sys/class/power_supply/BAT0/capacity":                 "87\n",
+	"sys/class/power_supply/BAT0/energy_now":               "45500000\n",
+	"sys/class/power_supply/BAT0/temp":                     "315\n",
+	"sys/class/power_supply/BAT0/status":                   "Full\n",
+	"proc/sys/kernel/threads-max":                          "1000\n",
+	"proc/sys/kernel/pid_max":                              "2000\n",
+	"proc/1/stat":                                          "1 (a) b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 2 0 9\n",
+	"proc/1/task/1/stat":                                   "1 (a) b) S 0\n",
+	"proc/1/task/9/stat":                                   "9 (w) R 0\n",
+	"proc/77/stat":                                         "77 (z) Z 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9\n",
+	"proc/78/cmdline":                                      "",
 	"sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2000\n",
 }
 
@@ -97,6 +127,19 @@ func TestEachCollectorReadsItsFiles(t *testing.T) {
 		`node_cpu_guest_seconds_total{cpu="0",mode="user"} 9`, `node_cpu_guest_seconds_total{cpu="0",mode="nice"} 10`)
 	f("cpufreq", `node_cpu_scaling_frequency_hertz{cpu="1"} 2000000`)
 	f("stat", "node_intr_total 5", "node_context_switches_total 6", "node_forks_total 7", "node_boot_time_seconds 1700000000", "node_procs_running 2", "node_procs_blocked 1")
+	f("processes", "node_processes_threads 3", "node_processes_max_threads 1000",
+		`node_processes_threads_state{thread_state="R"} 1`, `node_processes_threads_state{thread_state="S"} 1`, `node_processes_threads_state{thread_state="D"} 0`,
+		`node_processes_threads_state{thread_state="Z"} 0`, `node_processes_threads_state{thread_state="T"} 0`, `node_processes_threads_state{thread_state="I"} 0`,
+		`node_processes_state{state="R"} 0`, `node_processes_state{state="S"} 1`, `node_processes_state{state="D"} 0`,
+		`node_processes_state{state="Z"} 1`, `node_processes_state{state="T"} 0`, `node_processes_state{state="I"} 0`,
+		"node_processes_pids 2", "node_processes_max_processeses 2000")
+	f("hwmon", `node_hwmon_temp_celsius{chip="coretemp",sensor="Core 0"} 41`, `node_hwmon_temp_celsius{chip="coretemp",sensor="temp2"} -5`,
+		`node_hwmon_temp_celsius{chip="coretemp_hwmon1",sensor="temp1"} 42.5`,
+		`node_hwmon_temp_max_celsius{chip="coretemp",sensor="Core 0"} 80`, `node_hwmon_temp_crit_celsius{chip="coretemp",sensor="Core 0"} 100`,
+		`node_hwmon_fan_rpm{chip="nct6775",sensor="fan1"} 1200`, `node_hwmon_in_volts{chip="nct6775",sensor="in0"} 1.25`, `node_hwmon_power_watts{chip="nct6775",sensor="power1"} 15.5`)
+	f("nvme", `node_nvme_info{device="nvme0",firmware_revision="F2",model="Fast Disk",serial="S1",state="live"} 1`)
+	f("powersupplyclass", `node_powersupply_info{power_supply="BAT0"} 1`, `node_powersupply_capacity{power_supply="BAT0"} 87`,
+		`node_powersupply_energy_watthour{power_supply="BAT0"} 45.5`, `node_powersupply_temp_celsius{power_supply="BAT0"} 31.5`)
 	f("loadavg", "node_load1 0.5", "node_load5 1.25", "node_load15 2")
 	f("time", "node_time_seconds 1700000000.5")
 	f("filefd", "node_filefd_allocated 3668", "node_filefd_maximum 2466170")
@@ -119,6 +162,20 @@ func TestEachCollectorReadsItsFiles(t *testing.T) {
 }
 
 func itoa(n int) string { return strings.TrimSuffix(string(metric.AppendBound(nil, float64(n))), ".0") }
+
+func TestSensorsAreChosen(t *testing.T) {
+	root := machine(t, files)
+	f := func(want string, pairs ...string) {
+		t.Helper()
+		in, _ := on(t, root, pairs...)
+		got, err := collect(t, in, "hwmon")
+		if err != nil || got != want {
+			t.Errorf("%v: %v\n%s", pairs, err, got)
+		}
+	}
+	f("node_hwmon_fan_rpm{chip=\"nct6775\",sensor=\"fan1\"} 1200\n", "collector.hwmon.chip-include", "^nct", "collector.hwmon.sensor-include", "^fan")
+	f("node_hwmon_in_volts{chip=\"nct6775\",sensor=\"in0\"} 1.25\n", "collector.hwmon.chip-exclude", "core", "collector.hwmon.sensor-exclude", "fan|power")
+}
 
 func TestFileSystemsTellTheirSizes(t *testing.T) {
 	in, _ := on(t, machine(t, files))
@@ -178,7 +235,7 @@ func TestTheMachineItselfIsRead(t *testing.T) {
 	in := built.(*input)
 	for _, j := range in.work {
 		got, err := collect(t, in, j.name)
-		if err != nil || got == "" && !slices.Contains([]string{"cpufreq", "thermal_zone", "diskstats"}, j.name) {
+		if err != nil || got == "" && !slices.Contains([]string{"cpufreq", "thermal_zone", "diskstats", "hwmon", "nvme", "powersupplyclass"}, j.name) {
 			t.Errorf("%s: %v, %d bytes", j.name, err, len(got))
 		}
 	}
