@@ -42,7 +42,7 @@ func (o *output) Flush(_ context.Context, c *event.Chunk) error {
 	text := make([]byte, 0, 2*len(c.Bytes()))
 	var bad error
 	if c.Kind == event.Metrics {
-		text, bad = format.AppendMetrics(text, c)
+		text, bad = o.records.AppendMetricsAs(text, c)
 	} else {
 		text = o.appendChunk(text, c)
 	}
