@@ -55,7 +55,11 @@ func writeHelp(w io.Writer, builtIn, loaded plugin.Set) error {
 	if len(builtIn.Customs)+len(loaded.Customs) > 0 {
 		group(b, "Customs", list(builtIn.Customs), list(loaded.Customs))
 	}
-	group(b, "Subcommands", []listed{{"dlq", "list, show, replay or drop the chunks that storage.keep.rejected kept"}}, nil)
+	group(b, "Subcommands", []listed{
+		{"build", "compile plugins into an agent of your own; -h tells how, as with the others"},
+		{"dlq", "list, show, replay or drop the chunks that storage.keep.rejected kept"},
+		{"plugin", "lay out, build, inspect, run, develop and measure plugins of your own"},
+	}, nil)
 	return b.Flush()
 }
 

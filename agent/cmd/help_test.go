@@ -40,7 +40,7 @@ func TestHelpListsOptionsAndPlugins(t *testing.T) {
 		`(?m)^  -H, --http, --http_server +\S`,
 		`(?m)^      --supervisor +\S`,
 		`(?s)\nInputs\n  cpu +CPU use\n  tail +follow files\n\nProcessors\n  content_modifier +change records\n\nFilters\n  rewrite_tag +tag anew\n`,
-		`(?s)\nOutputs\n  gstdout +Stdout GO! \(from a plugin file\)\n  s3 +mine \(from a plugin file\)\n  stdout +print\n\nSubcommands\n`,
+		`(?s)\nOutputs\n  gstdout +Stdout GO! \(from a plugin file\)\n  s3 +mine \(from a plugin file\)\n  stdout +print\n\nSubcommands\n  build +\S[^\n]*\n  dlq +\S[^\n]*\n  plugin +\S[^\n]*\n$`,
 	} {
 		if !regexp.MustCompile(pattern).MatchString(text) {
 			t.Errorf("the help does not match %s:\n%s", pattern, text)
