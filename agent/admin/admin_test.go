@@ -79,6 +79,7 @@ func serve(t *testing.T, a *agent, edit func(*Options)) (s *Server, base string)
 // client makes a connection for each request, as probes do.
 var client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
+// answer is the head of a response.
 type answer struct {
 	StatusCode int
 	Header     http.Header

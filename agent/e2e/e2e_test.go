@@ -71,7 +71,7 @@ var program struct {
 func build(t *testing.T) string {
 	t.Helper()
 	program.Do(func() {
-		dir, err := os.MkdirTemp("", "fluent-bit-e2e")
+		dir, err := os.MkdirTemp("", "fluent-bit-e2e") //nolint:usetesting // it outlives the test that comes first
 		if err != nil {
 			t.Fatal(err)
 		}
