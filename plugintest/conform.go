@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -26,6 +28,7 @@ func Conform[P any](t *testing.T, spec plugin.Spec[P], lines ...string) {
 	t.Run("describes itself", func(t *testing.T) { describes(t, spec) })
 	t.Run("New only looks", func(t *testing.T) { looks(t, spec, lines) })
 	t.Run("refuses what it does not know", func(t *testing.T) { refuses(t, spec, lines) })
+	t.Run("is let go unused", func(t *testing.T) { unused(t, spec, lines) })
 	t.Run("works and ends", func(t *testing.T) { works(t, spec, lines) })
 }
 
@@ -80,6 +83,29 @@ func refuses[P any](t *testing.T, spec plugin.Spec[P], lines []string) {
 	h := New(t)
 	if _, err := build(h, spec, append(lines[:len(lines):len(lines)], "no_such_option_at_all x")); err == nil || !strings.Contains(err.Error(), "no_such_option_at_all") {
 		t.Errorf("an unknown option: %v", err)
+	}
+}
+
+// unused: what was started for a configuration that then fails elsewhere is closed without having worked.
+func unused[P any](t testing.TB, spec plugin.Spec[P], lines []string) {
+	h := New(t)
+	for range 2 { // the second finds nothing of the first in its way
+		p, err := build(h, spec, lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := any(p).(plugin.Starter); ok {
+			if err := s.Start(t.Context()); err != nil {
+				t.Fatalf("start: %v\n%s", err, h.Log())
+			}
+		}
+		if c, ok := any(p).(io.Closer); ok {
+			h.within("Close", func() {
+				if err := c.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+		}
 	}
 }
 
@@ -153,8 +179,27 @@ func marker(sec int32, body []byte) []byte {
 	return append(head, body...)
 }
 
+// oddMetrics is a payload of metrics, the second of whose sets is empty, with a value that JSON does not know.
+func oddMetrics() *event.Batch {
+	r := metric.NewRegistry("odd", "test")
+	r.Counter("things_total", "Things.").Inc()
+	r.Gauge("level", "A level.").Set(math.NaN())
+	var full metric.Set
+	r.Collect(&full, time.Unix(1700000000, 5))
+	return event.Payload(Tag, event.Metrics, metric.Append(metric.Append(nil, &full), &metric.Set{}))
+}
+
 func conformFilter(f *Filter, kinds event.Kinds) {
 	f.h.tb.Helper()
+	if kinds.Has(event.Metrics) {
+		b := oddMetrics()
+		_ = f.Batch(b)
+		for _, err := range metric.All(b.Bytes()) {
+			if err != nil {
+				f.h.tb.Errorf("the filter has left what are no metrics: %v", err)
+			}
+		}
+	}
 	if !kinds.Has(event.Logs) {
 		return
 	}
@@ -179,35 +224,43 @@ func (f *Filter) balanced(b *event.Batch) {
 
 func conformOutput(o *Output, kinds event.Kinds) {
 	o.h.tb.Helper()
-	if !kinds.Has(event.Logs) {
-		return
+	var chunks []*event.Chunk
+	if kinds.Has(event.Logs) {
+		b := Odd()
+		chunks = append(chunks, event.NewChunk(1, Tag, event.Logs, b.Bytes(), b.Len()))
 	}
-	b := Odd()
-	c := event.NewChunk(1, Tag, event.Logs, b.Bytes(), b.Len())
-	_ = o.FlushChunk(c) // what it writes to may be missing
-	ctx, stop := context.WithCancel(context.Background())
-	stop()
-	o.h.within("Flush without time", func() { _ = o.plugin.Flush(ctx, c) })
+	if kinds.Has(event.Metrics) {
+		b := oddMetrics()
+		chunks = append(chunks, event.NewChunk(2, Tag, event.Metrics, b.Bytes(), b.Len()))
+	}
+	for _, c := range chunks {
+		_ = o.FlushChunk(c) // what it writes to may be missing
+		ctx, stop := context.WithCancel(context.Background())
+		stop()
+		o.h.within("Flush without time", func() { _ = o.plugin.Flush(ctx, c) })
+	}
 }
 
 func conformInput(h *Host, l *life, p plugin.Input) {
 	h.tb.Helper()
 	in := &Input{life: l, ended: make(chan struct{})}
 	ctx, stop := context.WithCancel(l.ctx)
+	defer stop()
 	time.AfterFunc(50*time.Millisecond, stop)
-	h.within("Run", func() { in.err = p.Run(ctx, refusing{in, ctx}) })
+	h.within("Run", func() { in.err = p.Run(ctx, pausing{in, time.Now().Add(25 * time.Millisecond)}) })
 }
 
-// refusing takes what comes as long as ctx lets it.
-type refusing struct {
-	in  *Input
-	ctx context.Context
+// pausing takes what comes until a time, and is paused from then on, as the agent is when it stops under load.
+type pausing struct {
+	in *Input
+	at time.Time
 }
 
 // Emit implements [plugin.Emitter].
-func (r refusing) Emit(ctx context.Context, b *event.Batch) error {
-	if err := r.ctx.Err(); err != nil {
-		return fmt.Errorf("the agent stops: %w", err)
+func (p pausing) Emit(ctx context.Context, b *event.Batch) error {
+	if time.Now().Before(p.at) {
+		return p.in.Emit(ctx, b)
 	}
-	return r.in.Emit(ctx, b)
+	<-ctx.Done()
+	return fmt.Errorf("the agent stops: %w", ctx.Err())
 }

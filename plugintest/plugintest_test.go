@@ -78,6 +78,13 @@ func (o *odd) Flush(ctx context.Context, c *event.Chunk) error {
 	return nil
 }
 
+func (o *odd) Close() error {
+	if o.fault == "close" {
+		return errors.New("never opened")
+	}
+	return nil
+}
+
 type oddFilter struct{ *odd }
 
 func (o oddFilter) New(env plugin.Env) (plugin.Filter, error) { return o.odd.New(env) }
@@ -153,6 +160,12 @@ func TestBrokenRecordsAreNoticed(t *testing.T) {
 func TestWritingToAChunkIsNoticed(t *testing.T) {
 	said := failures(t, func(tb testing.TB) { _ = New(tb).Output(outputSpec, "fault write").Flush(`{"a":1}`) })
 	if !strings.Contains(said, "has written to the chunk") {
+		t.Errorf("%q", said)
+	}
+}
+
+func TestPluginThatCannotBeClosedUnusedIsNoticed(t *testing.T) {
+	if said := failures(t, func(tb testing.TB) { unused(tb, outputSpec, []string{"fault close"}) }); !strings.Contains(said, "close: never opened") {
 		t.Errorf("%q", said)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
-	"github.com/fluent/fluent-bit-go/agent/internal/multiline"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -68,16 +67,7 @@ func conform(t *testing.T, spec plugin.Spec[plugin.Filter]) (plugin.Spec[plugin.
 		t.Fatal("this filter is not checked: give it a line in the map conforming")
 	}
 	if spec.Name == "stdout" { // it prints odd things
-		nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		was := os.Stdout
-		os.Stdout = nowhere
-		t.Cleanup(func() {
-			os.Stdout = was
-			nowhere.Close()
-		})
+		silent(t)
 	}
 	list := filepath.Join(t.TempDir(), "list")
 	if err := os.WriteFile(list, []byte("one\ntwo\n"), 0o644); err != nil {
@@ -87,10 +77,7 @@ func conform(t *testing.T, spec plugin.Spec[plugin.Filter]) (plugin.Spec[plugin.
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], "LIST", list)
 	}
-	return filtertest.With(spec, func(env *plugin.Env) {
-		env.Parser = func(string) (plugin.Parser, bool) { return textParser{}, true }
-		env.Multiline = multiline.NewSet(0).Use
-	}), lines
+	return filtertest.With(spec, lendAll), lines
 }
 
 // textParser puts a line under the key text.

@@ -46,20 +46,20 @@ func Build(spec plugin.Spec[plugin.Filter], props []option.Property) (plugin.Fil
 	})
 }
 
-// With returns the filter with an Env to which lend has added what the filter needs besides a name and a
-// logger.
-func With(spec plugin.Spec[plugin.Filter], lend func(*plugin.Env)) plugin.Spec[plugin.Filter] {
+// With returns the plugin, of any kind, with an Env to which lend has added what the plugin needs besides a name
+// and a logger.
+func With[P any](spec plugin.Spec[P], lend func(*plugin.Env)) plugin.Spec[P] {
 	inner := spec.Config
-	spec.Config = func() plugin.Config[plugin.Filter] { return lent{inner(), lend} }
+	spec.Config = func() plugin.Config[P] { return lent[P]{inner(), lend} }
 	return spec
 }
 
-type lent struct {
-	plugin.Config[plugin.Filter]
+type lent[P any] struct {
+	plugin.Config[P]
 	lend func(*plugin.Env)
 }
 
-func (l lent) New(env plugin.Env) (plugin.Filter, error) {
+func (l lent[P]) New(env plugin.Env) (P, error) {
 	l.lend(&env)
 	return l.Config.New(env)
 }
