@@ -105,7 +105,7 @@ func (f *filter) try(ctx context.Context, b *event.Batch) error {
 		return err
 	}
 	if h := (*hangError)(nil); errors.As(err, &h) {
-		k.p.kill(h.Error() + " (plugin.flush_timeout)")
+		k.p.kill(h.Error())
 		err = k.p.failure()
 	}
 	k.pool.put(l)

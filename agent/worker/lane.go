@@ -205,7 +205,7 @@ func (l *lane) receive(ctx context.Context, f wire.Frame, wait patience) (wire.F
 		before := now
 		now = time.Since(start)
 		if wait.limit > 0 && now >= wait.limit {
-			return f, &hangError{f.Op, wait.limit}
+			return f, &hangError{f.Op, l.p.typed, wait.limit}
 		}
 		if wait.slow != nil && before < wait.warn && now >= wait.warn {
 			wait.slow()
@@ -237,9 +237,8 @@ func (e *stoppedError) Unwrap() error { return e.error }
 // hangError reports that the plugin did not return in time.
 type hangError struct {
 	op    wire.Op
+	typed bool
 	after time.Duration
 }
 
-func (e *hangError) Error() string {
-	return fmt.Sprintf("%s has not returned within %v", opName(e.op), e.after)
-}
+func (e *hangError) Error() string { return hang(e.op, e.typed, e.after) }

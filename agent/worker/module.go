@@ -176,7 +176,7 @@ func (m *Module) spawn(ctx context.Context) (*process, error) {
 		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", m.maxProcs))
 	}
 	m.mu.Unlock()
-	p, err := spawn(launch{path: m.info.Path, executable: m.info.Executable, env: env, stdout: os.Stdout, onLine: m.stderrLine, onLog: m.logLine})
+	p, err := spawn(launch{path: m.info.Path, executable: m.info.Executable, typed: m.info.Typed != nil, env: env, stdout: os.Stdout, onLine: m.stderrLine, onLog: m.logLine})
 	if err != nil {
 		return nil, err
 	}

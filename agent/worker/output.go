@@ -153,7 +153,7 @@ func (o *output) send(ctx context.Context, q *pool, l *lane, c *event.Chunk) (rc
 		return 0, nil, err
 	}
 	if h := (*hangError)(nil); errors.As(err, &h) {
-		q.p.convict(c.ID, h.Error()+" (plugin.flush_timeout)")
+		q.p.convict(c.ID, h.Error())
 		err = q.p.failure()
 	}
 	if err == nil {

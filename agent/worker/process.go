@@ -25,6 +25,7 @@ type process struct {
 	ctl    *os.File
 	stderr *stderrPump
 	onLog  func(inst uint32, level int, line string)
+	typed  bool // the plugin was written with package plugin
 
 	busy    chan struct{} // holds one token: one control request at a time
 	seq     uint32
@@ -56,6 +57,7 @@ type reply struct {
 type launch struct {
 	path       string
 	executable bool // path itself is the worker
+	typed      bool
 	env        []string
 	stdout     *os.File // nil for none
 	onLine     func(line string)
@@ -100,6 +102,7 @@ func spawn(l launch) (*process, error) {
 		ctl:     host,
 		stderr:  newStderrPump(r, l.onLine),
 		onLog:   l.onLog,
+		typed:   l.typed,
 		busy:    make(chan struct{}, 1),
 		replies: make(chan reply, 1),
 		exited:  make(chan struct{}),
@@ -264,9 +267,9 @@ func (p *process) call(ctx context.Context, f wire.Frame, payload string, timeou
 		return r.frame, r.payload, nil
 	case <-p.exited:
 	case <-timer.C:
-		p.kill(fmt.Sprintf("%s has not returned within %v", opName(f.Op), timeout))
+		p.kill(hang(f.Op, p.typed, timeout))
 	case <-ctx.Done():
-		p.kill(opName(f.Op) + " was still running when it had to stop")
+		p.kill(opName(f.Op, p.typed) + " was still running when it had to stop" + cure(f.Op))
 	}
 	return f, nil, p.failure()
 }
@@ -293,25 +296,52 @@ func sendPacket(to *os.File, f wire.Frame, payload string, fds []int) error {
 	return errors.Join(err, sent)
 }
 
+// hang says that a request was not answered in time, and what to do about it.
+func hang(op wire.Op, typed bool, after time.Duration) string {
+	return fmt.Sprintf("%s has not returned within %v%s", opName(op, typed), after, cure(op))
+}
+
 // opName names a request for messages, after the function that it calls.
-func opName(op wire.Op) string {
-	switch op {
-	case wire.OpLoad:
-		return "loading the file (FLBPluginRegister, or Go's init)"
-	case wire.OpInit:
-		return "FLBPluginInit"
-	case wire.OpFlush:
-		return "FLBPluginFlush"
-	case wire.OpCollect:
-		return "FLBPluginInputCallback"
-	case wire.OpPreRun:
-		return "PreRun"
-	case wire.OpPreExit:
-		return "PreExit"
-	case wire.OpExit:
-		return "FLBPluginExit"
-	case wire.OpUnregister:
-		return "FLBPluginUnregister"
+func opName(op wire.Op, typed bool) string {
+	names := classicNames
+	if typed {
+		names = typedNames
+	}
+	if name := names[op]; name != "" {
+		return name
 	}
 	return "the worker"
+}
+
+var classicNames = map[wire.Op]string{
+	wire.OpLoad:       "loading the file (FLBPluginRegister, or Go's init)",
+	wire.OpInit:       "FLBPluginInit",
+	wire.OpFlush:      "FLBPluginFlush",
+	wire.OpCollect:    "FLBPluginInputCallback",
+	wire.OpPreRun:     "PreRun",
+	wire.OpPreExit:    "PreExit",
+	wire.OpExit:       "FLBPluginExit",
+	wire.OpUnregister: "FLBPluginUnregister",
+}
+
+var typedNames = map[wire.Op]string{
+	wire.OpLoad:   "loading the file (Go's init)",
+	wire.OpCheck:  "the plugin's New",
+	wire.OpInit:   "the plugin's New or Start",
+	wire.OpFlush:  "the plugin's Flush",
+	wire.OpFilter: "the plugin's Filter",
+	wire.OpExit:   "the plugin (its Run, Background or Close)",
+}
+
+// cure is what helps against a function that hangs.
+func cure(op wire.Op) string {
+	switch op {
+	case wire.OpCheck, wire.OpInit, wire.OpPreRun:
+		return "; find out what it waits for, or raise plugin.init_timeout"
+	case wire.OpFlush, wire.OpFilter:
+		return "; find out what it waits for, or raise plugin.flush_timeout"
+	case wire.OpPreExit, wire.OpExit:
+		return "; have it end when it is told to, or raise the service's grace"
+	}
+	return ""
 }

@@ -110,6 +110,14 @@ func position(props []option.Property) option.Pos {
 	return option.Pos{}
 }
 
+// where names the instance and the place in the configuration that it comes from.
+func (i *instance) where() string {
+	if pos := position(i.env.Properties); pos != (option.Pos{}) {
+		return fmt.Sprintf("%s (%v)", i.env.Name, pos)
+	}
+	return i.env.Name
+}
+
 // properties encodes what the plugin may look up, key NUL value NUL each. NUL cannot stand in a C string,
 // so that a text ends before it.
 func (i *instance) properties() []byte {

@@ -77,7 +77,7 @@ func (m *Module) bury(p *process) {
 	var names []string
 	var links []*link
 	for _, i := range m.instances {
-		names = append(names, i.env.Name)
+		names = append(names, i.where())
 		if i.link != nil {
 			links = append(links, i.link)
 		}
@@ -191,7 +191,7 @@ func (m *Module) end(i *instance) error {
 		_, _, err = l.p.call(ctx, wire.Frame{Op: wire.OpExit, Inst: i.id}, "", m.opts.Grace)
 	}
 	if err != nil {
-		return fmt.Errorf("stop %s: %w", i.env.Name, err)
+		return fmt.Errorf("stop %s: %w", i.where(), err)
 	}
 	return nil
 }

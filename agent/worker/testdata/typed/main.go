@@ -35,6 +35,7 @@ func main() { cshared.Main() }
 
 type config struct {
 	out, mode string
+	token     string
 	n         int
 	delay     time.Duration
 	words     []string
@@ -45,6 +46,7 @@ func (c *config) Options() []option.Option {
 		option.String("out", &c.out).Required().Help("The file to note in."),
 		option.String("id", new(string)),
 		option.String("mode", &c.mode).Help("What to do wrong."),
+		option.String("token", &c.token).Secret().Help("A secret, told to everybody."),
 		option.Int("n", &c.n).Default("3").Help("How many."),
 		option.Duration("delay", &c.delay).Help("How long."),
 		option.Strings("word", &c.words).Help("Noted at the start."),
@@ -98,8 +100,16 @@ func (i *instance) note(format string, args ...any) {
 }
 
 func (i *instance) Start(context.Context) error {
-	if i.mode == "start" {
+	switch i.mode {
+	case "start":
 		return errors.New("no server here")
+	case "hang-start":
+		select {}
+	case "tell":
+		i.env.Log.Warn("logged "+i.token, "token", i.token)
+		fmt.Fprintln(os.Stderr, "printed "+i.token)
+	case "tell-start":
+		return errors.New("no server takes " + i.token)
 	}
 	i.env.Metrics.Counter("starts_total", "Starts.").Inc()
 	i.note("start %s tag=%s words=%q", i.env.Name, i.env.Tag, i.words)
@@ -108,7 +118,13 @@ func (i *instance) Start(context.Context) error {
 	return nil
 }
 
-func (i *instance) Close() error { i.note("close"); return nil }
+func (i *instance) Close() error {
+	if i.mode == "hang-close" {
+		select {}
+	}
+	i.note("close")
+	return nil
+}
 
 // fail misbehaves in the first process that does.
 func (i *instance) fail(mark string) {
@@ -132,6 +148,10 @@ func (i *instance) Flush(_ context.Context, c *event.Chunk) error {
 	switch i.mode {
 	case "retry":
 		return errors.New("later, please")
+	case "tell":
+		return errors.New("returned " + i.token)
+	case "tell-panic":
+		panic("panicked with " + i.token)
 	case "drop":
 		return plugin.Drop(errors.New("never"))
 	case "poison":
@@ -186,8 +206,11 @@ func (i *instance) Run(ctx context.Context, to plugin.Emitter) error {
 	if i.mode == "fail" {
 		return errors.New("the source dried up")
 	}
-	if i.mode == "wait" {
+	switch i.mode {
+	case "wait":
 		<-ctx.Done()
+	case "hang":
+		select {}
 	}
 	return nil
 }
