@@ -20,7 +20,8 @@ type instance struct {
 	log   *slog.Logger
 	meter *metric.Registry // what the plugin counts itself
 	pos   option.Pos
-	print string // fingerprint of all that makes it what it is
+	print string            // fingerprint of all that makes it what it is
+	mask  *strings.Replacer // hides its secrets; nil when it has none
 	life
 }
 
@@ -52,12 +53,14 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	var rest []option.Property
 	opts := append(append(a.opts, own...), network(own, &rest)...)
 	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, print: a.b.fingerprint(a.kind, a.sec)}
+	what := a.kind + " " + a.spec.Name
+	inst.mask = option.Masker(own, a.sec.Props)
 	err := errors.Join(option.Decode(opts, a.props(), a.sec.Pos), option.CheckOnce(own, a.sec.Props), a.refuseTLS(own))
 	if err != nil {
-		return none, inst, err
+		return none, inst, inst.fault(what, err)
 	}
 	inst.alias = a.common.alias
-	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common, option.Masker(own, a.sec.Props))
+	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common, inst.mask)
 	inst.meter = metric.NewRegistry("fluentbit", a.kind, metric.L("name", inst.shown()))
 	env := a.b.env(&inst, a.sec.Props)
 	if tag != nil {
@@ -68,7 +71,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	}
 	p, err := cfg.New(env)
 	if err != nil {
-		return none, inst, at(a.sec.Pos, a.kind+" "+a.spec.Name, err)
+		return none, inst, inst.fault(what, at(a.sec.Pos, what, err))
 	}
 	return p, inst, nil
 }

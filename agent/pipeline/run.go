@@ -33,7 +33,7 @@ func (p *Pipeline) Start(ctx context.Context) error {
 				}
 			}
 			closeAll(opened, time.Now().Add(closeTimeout))
-			return fmt.Errorf("[%s] could not start: %w", one.shown(), err)
+			return fmt.Errorf("[%s] could not start: %w", one.shown(), one.hide(err))
 		}
 	}
 	return nil

@@ -309,8 +309,22 @@ func (m *Module) linkOf(ctx context.Context, i *instance) (*link, error) {
 
 // stderrLine logs what the plugin printed.
 func (m *Module) stderrLine(line string) {
+	line = m.hide(line)
 	m.words.add(line)
 	m.loggerOf(wire.NoInstance).Info(line)
+}
+
+// hide hides the secrets of all instances in what the worker printed, since nobody knows which one did.
+func (m *Module) hide(text string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range m.instances {
+		text = i.hide(text)
+	}
+	if m.starting != nil {
+		text = m.starting.hide(text)
+	}
+	return text
 }
 
 // logLine logs what the plugin said through log_print.

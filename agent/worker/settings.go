@@ -57,6 +57,7 @@ type instance struct {
 	m    *Module
 	env  plugin.Env
 	set  settings
+	mask *strings.Replacer // hides its secrets; nil when it has none
 	id   uint32
 	link *link // nil while it has no worker; guarded by m.mu
 	ran  bool  // its PreRun is due in every new worker; guarded by m.mu
@@ -78,8 +79,15 @@ func (m *Module) newInstance(env plugin.Env, set settings) (*instance, error) {
 	m.memoryLimit = max(m.memoryLimit, set.memoryLimit)
 	m.maxProcs = max(m.maxProcs, set.maxProcs)
 	m.mu.Unlock()
-	i := &instance{m: m, env: env, set: set}
+	i := &instance{m: m, env: env, set: set, mask: option.Masker(set.options(m.info), env.Properties)}
 	return i, m.check(i)
+}
+
+func (i *instance) hide(text string) string {
+	if i.mask == nil {
+		return text
+	}
+	return i.mask.Replace(text)
 }
 
 // checkKeys refuses keys that the plugin's config map, if it has one, does not name.

@@ -48,13 +48,14 @@ func (m *Module) submit(ctx context.Context, p *process, i *instance, op wire.Op
 		}
 		all = append(all, &e)
 	}
-	return &faultsError{errors.Join(all...)}
+	return &faultsError{all}
 }
 
 // faultsError is what a typed plugin finds wrong with its configuration, one error per place.
-type faultsError struct{ error }
+type faultsError struct{ list []error }
 
-func (e *faultsError) Unwrap() error { return e.error }
+func (e *faultsError) Error() string   { return errors.Join(e.list...).Error() }
+func (e *faultsError) Unwrap() []error { return e.list }
 
 // check has a typed plugin look at an instance's configuration, in a worker that ends right after.
 func (m *Module) check(i *instance) error {
