@@ -110,6 +110,31 @@ func TestTypedFaultsOfAConfigurationNameTheirPlaceBeforeTheStart(t *testing.T) {
 	f("test.conf:3:5: mode: 'refuse' is refused; say something else", "mode", "refuse")
 }
 
+func TestLimitsReachATypedPluginsRuntime(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		r.output("typed.0", "mode", "limits", "plugin.memory_limit", "123M", "plugin.max_procs", "1")
+		if r.count("limits 123000000 1") != 1 {
+			t.Errorf("%q", r.lines())
+		}
+	})
+}
+
+// A panic ends the worker with words that are not any instance's own.
+func TestSecretsAreHiddenWhoeverPrintsThem(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		r.output("typed.0", "token", "sesame-open")
+		r.output("typed.1", "mode", "tell", "token", "open-sesame")
+		o := r.output("typed.2", "mode", "tell-die", "token", "Tr0ub4dor")
+		_ = o.Flush(t.Context(), chunkOf("app", 0, 5))
+		waitFor(t, "the crash report", func() bool { return r.log.has("in a goroutine: …") })
+		for _, secret := range []string{"printed open-sesame", "in a goroutine: Tr0ub4dor"} {
+			if r.log.has(secret) {
+				t.Errorf("the log tells %s", secret)
+			}
+		}
+	})
+}
+
 func TestTypedStartErrorIsTold(t *testing.T) {
 	eachForm(t, "output", func(t *testing.T, r *rig) {
 		o, err := build(r, r.mod.OutputSpec(), "typed.0", "mode", "start")

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -105,6 +107,8 @@ func (i *instance) Start(context.Context) error {
 		return errors.New("no server here")
 	case "hang-start":
 		select {}
+	case "limits":
+		i.note("limits %d %d", debug.SetMemoryLimit(-1), runtime.GOMAXPROCS(0))
 	case "tell":
 		i.env.Log.Warn("logged "+i.token, "token", i.token)
 		fmt.Fprintln(os.Stderr, "printed "+i.token)
@@ -150,6 +154,9 @@ func (i *instance) Flush(_ context.Context, c *event.Chunk) error {
 		return errors.New("later, please")
 	case "tell":
 		return errors.New("returned " + i.token)
+	case "tell-die":
+		go panic("in a goroutine: " + i.token)
+		select {}
 	case "tell-panic":
 		panic("panicked with " + i.token)
 	case "drop":
