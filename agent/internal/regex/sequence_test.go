@@ -39,7 +39,8 @@ func TestSequencesAgreeWithPackageRegexp(t *testing.T) {
 			if got, want := shown(re, text), shown(std, text); got != want {
 				t.Errorf("%s on %q: the sequence says %s, package regexp %s", pattern, text, got, want)
 			}
-			if got, want := shown(re, text), shown(back, text); got != want {
+			before := back.Timeouts() // on a machine that stalls regexp2 may give up, and then says nothing
+			if got, want := shown(re, text), shown(back, text); got != want && back.Timeouts() == before {
 				t.Errorf("%s on %q: the sequence says %s, regexp2 %s", pattern, text, got, want)
 			}
 			if re.Match([]byte(text)) != std.Match([]byte(text)) {
