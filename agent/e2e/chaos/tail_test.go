@@ -59,7 +59,7 @@ func TestTruncatedFilesComeExactlyOnceWhenCaughtUp(t *testing.T) {
 // read is lost; it is to know exactly how much.
 func TestTruncationsThatComeTooEarlyAreCounted(t *testing.T) {
 	const address = "127.0.0.1:21977"
-	s := newStorm(t, "path DIR/a.log,DIR/look.*", fmt.Sprintf("mem_buf_limit %d", lines(100_000, 1_000_000)), "rotate_wait 1",
+	s := newStorm(t, "path DIR/a.log,DIR/look.*", fmt.Sprintf("mem_buf_limit %d", lines(100_000, 1_000_000)), "refresh_interval 1h",
 		"[SERVICE]", "http_server on", "http_listen 127.0.0.1", "http_port 21977")
 	truncate := func() {
 		s.Finish()

@@ -27,10 +27,13 @@ type Writer struct {
 // NewWriter begins a log at path.
 func NewWriter(tb testing.TB, rnd *rand.Rand, path string) *Writer {
 	w := &Writer{Path: path, tb: tb, rnd: rnd}
+	w.check(os.MkdirAll(w.copies(), 0o755))
 	w.open()
 	tb.Cleanup(func() { w.file.Close() })
 	return w
 }
+
+func (w *Writer) copies() string { return filepath.Join(filepath.Dir(w.Path), "copies") }
 
 func (w *Writer) check(err error) {
 	w.tb.Helper()
@@ -134,8 +137,7 @@ func (w *Writer) CopyTruncate() {
 	w.tb.Helper()
 	w.Truncations++
 	w.Finish()
-	dir := filepath.Join(filepath.Dir(w.Path), "copies")
-	w.check(os.MkdirAll(dir, 0o755))
+	dir := w.copies()
 	from, err := os.Open(w.Path)
 	w.check(err)
 	defer from.Close()
