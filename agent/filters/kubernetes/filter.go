@@ -61,6 +61,12 @@ func (f *filter) Background(ctx context.Context) error {
 	return f.store.background(ctx)
 }
 
+// Close ends connections that are kept for later.
+func (f *filter) Close() error {
+	f.store.close()
+	return nil
+}
+
 // Filter adds the metadata.
 func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 	f.batch++

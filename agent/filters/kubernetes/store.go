@@ -31,6 +31,14 @@ type store struct {
 	missing    burst.Log
 }
 
+func (s *store) close() {
+	for _, c := range []*client{s.api, s.kubelet} {
+		if c != nil {
+			c.http.CloseIdleConnections()
+		}
+	}
+}
+
 type podKey struct{ namespace, name, dockerID string }
 
 // entry is what is known of something, also that there is nothing to know.
