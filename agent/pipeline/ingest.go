@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -307,7 +310,7 @@ func (in *input) put(f *filling, b *event.Batch) bool {
 	return in.pipe().disk.append(f.stored, b, h)
 }
 
-// flush sends off every chunk that holds something.
+// flush sends off every chunk that holds something, in the order in which they were begun.
 func (in *input) flush() {
 	in.mu.Lock()
 	in.flushLocked()
@@ -318,7 +321,8 @@ func (in *input) flushLocked() {
 	open := in.open
 	in.open = map[openKey]*filling{}
 	in.mu.Unlock()
-	for _, f := range open {
+	begun := slices.SortedFunc(maps.Values(open), func(a, b *filling) int { return cmp.Compare(a.id, b.id) })
+	for _, f := range begun {
 		in.send(f)
 	}
 }
