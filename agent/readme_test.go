@@ -2,50 +2,55 @@ package agent
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
-// The README's plugin is compiled as the README says, so that it cannot go stale.
-func TestTheReadmesPluginCompiles(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listing := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindSubmatch(readme)
-	mod := regexp.MustCompile(`(?s)    (module example.*?=> )DIR`).FindSubmatch(readme)
-	if listing == nil || mod == nil {
-		t.Fatal("README.md has no plugin, or no go.mod for it")
-	}
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("greet.go", string(listing[1]))
-	write("go.mod", string(mod[1])+root+"\n")
+// link finds the target of a Markdown link.
+var link = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)\s]*)?\)`)
 
-	// The test cache follows what this process looks at; the compiler is another one.
-	sources, err := filepath.Glob("../output/*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatal("no SDK: ", err)
+func TestLinksOfDocumentsLeadSomewhere(t *testing.T) {
+	pages := []string{"../README.md", "../RATIONALE.md"}
+	for _, pattern := range []string{"../docs/*.md", "../docs/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatal("no pages: ", err)
+		}
+		pages = append(pages, found...)
 	}
-	for _, s := range sources {
-		if _, err := os.Stat(s); err != nil {
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
 			t.Fatal(err)
 		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", page, m[1])
+			}
+		}
 	}
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-o", "greet.so")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+}
+
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	index, err := os.ReadFile("../docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"*.md", "*/*.md"} {
+		pages, err := filepath.Glob("../docs/" + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			name, _ := filepath.Rel("../docs", page)
+			if name != "README.md" && !strings.Contains(string(index), "("+name+")") {
+				t.Errorf("docs/README.md does not name %s", name)
+			}
+		}
 	}
 }
