@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -18,6 +19,25 @@ type Conn struct {
 
 	// Data is for the protocol: what it knows about a connection that was used before. nil on a fresh one.
 	Data any
+}
+
+// Send writes data to a connection and hands that back, for protocols without answers.
+func (u *Upstream) Send(ctx context.Context, data []byte) error {
+	conn, err := u.Get(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Send(data)
+}
+
+// Send writes data and hands the connection back.
+func (c *Conn) Send(data []byte) error {
+	if _, err := c.Write(data); err != nil {
+		c.Close()
+		return fmt.Errorf("send to %s: %w", c.u, err)
+	}
+	c.Release()
+	return nil
 }
 
 // Get returns a connection: one that was handed back and is still good, or a fresh one.

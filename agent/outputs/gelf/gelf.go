@@ -101,15 +101,9 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	if len(all) == 0 {
 		return plugin.Drop(why)
 	}
-	conn, err := o.up.Get(ctx)
-	if err != nil {
+	if err := o.up.Send(ctx, all); err != nil {
 		return err
 	}
-	if _, err := conn.Write(all); err != nil {
-		conn.Close()
-		return fmt.Errorf("send to %s: %w", o.up, err)
-	}
-	conn.Release()
 	return plugin.Reject(why, bad...)
 }
 

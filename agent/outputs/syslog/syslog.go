@@ -49,16 +49,7 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	for r := range c.Records() {
 		all = append(o.message(all, r), '\n')
 	}
-	conn, err := o.up.Get(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := conn.Write(all); err != nil {
-		conn.Close()
-		return fmt.Errorf("send to %s: %w", o.up, err)
-	}
-	conn.Release()
-	return nil
+	return o.up.Send(ctx, all)
 }
 
 var errLarge = errors.New("the message is too large for a datagram; set syslog_maxsize, or another mode")

@@ -7,7 +7,6 @@ package tcp
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/agent/internal/format"
@@ -73,15 +72,9 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	if len(without) == c.Len() && o.raw != nil {
 		return plugin.Drop(errNoKey)
 	}
-	conn, err := o.up.Get(ctx)
-	if err != nil {
+	if err := o.up.Send(ctx, payload); err != nil {
 		return err
 	}
-	if _, err := conn.Write(payload); err != nil {
-		conn.Close()
-		return fmt.Errorf("send to %s: %w", o.up, err)
-	}
-	conn.Release()
 	return plugin.Reject(errNoKey, without...)
 }
 

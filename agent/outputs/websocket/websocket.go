@@ -94,12 +94,7 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 		}
 		conn.Data = true
 	}
-	if _, err := conn.Write(frame); err != nil {
-		conn.Close()
-		return fmt.Errorf("send to %s: %w", o.up, err)
-	}
-	conn.Release()
-	return nil
+	return conn.Send(frame)
 }
 
 // acceptSalt is what RFC 6455 has a server mix into the key of a client, to show that it knows the protocol.
