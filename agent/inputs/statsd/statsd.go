@@ -4,7 +4,6 @@ package statsd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -24,10 +23,7 @@ var Plugin = plugin.Spec[plugin.Input]{
 	Config:  func() plugin.Config[plugin.Input] { return new(config) },
 }
 
-const (
-	defaultPort = 8125
-	largest     = 64 << 10 // more than any datagram has
-)
+const defaultPort = 8125
 
 type config struct {
 	where   listen.Settings
@@ -69,36 +65,15 @@ func (in *input) Close() error {
 
 // Run emits a batch per packet.
 func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
-	defer in.c.Close()
-	defer context.AfterFunc(ctx, func() { in.c.Close() })()
-	buf := make([]byte, largest)
-	for {
-		n, from, err := in.c.ReadFrom(buf)
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			return err
-		}
-		b := in.batch(string(buf[:n]), from)
-		if b.Len() == 0 {
-			continue
-		}
-		if err := to.Emit(ctx, b); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-	}
+	return in.c.Run(ctx, to, in.batch)
 }
 
 // batch makes one of a packet's lines.
-func (in *input) batch(packet string, from net.Addr) *event.Batch {
+func (in *input) batch(packet []byte, from net.Addr) *event.Batch {
 	b := event.New(in.env.Tag)
 	var set metric.Set
 	now := event.Now()
-	for text := range strings.SplitSeq(packet, "\n") {
+	for text := range strings.SplitSeq(string(packet), "\n") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}

@@ -89,9 +89,9 @@ func FuzzParseLine(f *testing.F) {
 		in := &input{}
 		in.env.Tag = "t"
 		in.env.Log = inputtest.New().Env.Log
-		_ = in.batch(s, nil)
+		_ = in.batch([]byte(s), nil)
 		in.metrics = true
-		_ = in.batch(s, nil)
+		_ = in.batch([]byte(s), nil)
 		if l.bucket == "" {
 			t.Error("no bucket")
 		}

@@ -71,33 +71,12 @@ func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
 	})
 }
 
-// largest is more than any datagram has.
-const largest = 64 << 10
-
 func (in *input) receiveAll(ctx context.Context, to plugin.Emitter) error {
-	defer in.c.Close()
-	defer context.AfterFunc(ctx, func() { in.c.Close() })()
-	buf := make([]byte, largest)
-	for {
-		n, from, err := in.c.ReadFrom(buf)
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			return err
-		}
+	return in.c.Run(ctx, to, func(packet []byte, from net.Addr) *event.Batch {
 		b := event.New(in.env.Tag)
-		in.message(b, in.address("udp", from), buf[:n])
-		if b.Len() == 0 {
-			continue
-		}
-		if err := to.Emit(ctx, b); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-	}
+		in.message(b, in.address("udp", from), packet)
+		return b
+	})
 }
 
 // address is a sender's, as records show it.

@@ -3,7 +3,6 @@ package udp
 
 import (
 	"context"
-	"errors"
 	"net"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
@@ -61,31 +60,10 @@ func (in *input) Close() error {
 	return nil
 }
 
-// largest is more than any datagram has.
-const largest = 64 << 10
-
 func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
-	defer in.c.Close()
-	defer context.AfterFunc(ctx, func() { in.c.Close() })()
-	buf := make([]byte, largest)
-	for {
-		n, from, err := in.c.ReadFrom(buf)
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			return err
-		}
+	return in.c.Run(ctx, to, func(packet []byte, from net.Addr) *event.Batch {
 		b := event.New(in.env.Tag)
-		in.src.Reader("udp://"+from.String()).Decode(b, buf[:n], true)
-		if b.Len() == 0 {
-			continue
-		}
-		if err := to.Emit(ctx, b); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-	}
+		in.src.Reader("udp://"+from.String()).Decode(b, packet, true)
+		return b
+	})
 }
