@@ -3,13 +3,10 @@ package grep
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/condition"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
-	"github.com/fluent/fluent-bit-go/agent/internal/words"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -33,19 +30,11 @@ const (
 
 type config struct {
 	op    logic
-	rules []rule
-}
-
-// rule is one `regex` or `exclude`.
-type rule struct {
-	key     *accessor.Accessor
-	re      *regex.Regexp
-	exclude bool
-	pos     option.Pos
+	rules condition.KeyRules
 }
 
 func (c *config) Options() []option.Option {
-	rules := option.Ordered("string", c.addRule, "regex", "exclude")
+	rules := option.Ordered("string", c.rules.Add, "regex", "exclude")
 	return []option.Option{
 		rules[0].Help("KEY REGEX: keep records whose value under KEY, a key or a record accessor, matches."),
 		rules[1].Help("KEY REGEX: drop records whose value under KEY, a key or a record accessor, matches."),
@@ -54,37 +43,17 @@ func (c *config) Options() []option.Option {
 	}
 }
 
-func (c *config) addRule(kind string, v option.Value) error {
-	if v.Kind == option.KindList || v.Kind == option.KindMap {
-		return errors.New("should be KEY REGEX, not a list or a map")
-	}
-	key, pattern := words.Pair(v.Text)
-	if pattern == "" {
-		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: '%s' has no regular expression", kind, v.Text), Cure: "write a key, a blank and the expression: log ^error"}
-	}
-	at, err := accessor.CompileKey(key)
-	if err != nil {
-		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: %v", kind, err)}
-	}
-	re, err := regex.Compile(pattern)
-	if err != nil {
-		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: %v", kind, err)}
-	}
-	c.rules = append(c.rules, rule{key: at, re: re, exclude: strings.EqualFold(kind, "exclude"), pos: v.Pos})
-	return nil
-}
-
 func (c *config) New(plugin.Env) (plugin.Filter, error) {
 	if c.op != legacy {
 		for _, r := range c.rules {
-			if r.exclude != c.rules[0].exclude {
-				return nil, &option.Error{Pos: r.pos, Msg: fmt.Sprintf("logical_op %s takes either regex or exclude rules, not both", c.op), Cure: "put the exclude rules into a second grep filter"}
+			if r.Exclude != c.rules[0].Exclude {
+				return nil, &option.Error{Pos: r.Pos, Msg: fmt.Sprintf("logical_op %s takes either regex or exclude rules, not both", c.op), Cure: "put the exclude rules into a second grep filter"}
 			}
 		}
 	}
 	f := &filter{config: *c}
 	for _, r := range c.rules {
-		f.watch.Add(r.re)
+		f.watch.Add(r.Regex)
 	}
 	return f, nil
 }
@@ -110,26 +79,16 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 func (f *filter) keeps(body event.Value) bool {
 	switch f.op {
 	case and:
-		return f.all(body) != f.rules[0].exclude
+		return f.all(body) != f.rules[0].Exclude
 	case or:
-		return f.any(body) != f.rules[0].exclude
+		return f.any(body) != f.rules[0].Exclude
 	}
-	for i := range f.rules {
-		switch r := &f.rules[i]; {
-		case !r.matches(body):
-			if !r.exclude {
-				return false
-			}
-		default:
-			return !r.exclude // the first hit decides, whatever follows
-		}
-	}
-	return true
+	return f.rules.Keep(body)
 }
 
 func (f *filter) all(body event.Value) bool {
 	for i := range f.rules {
-		if !f.rules[i].matches(body) {
+		if !f.rules[i].Matches(body) {
 			return false
 		}
 	}
@@ -138,15 +97,9 @@ func (f *filter) all(body event.Value) bool {
 
 func (f *filter) any(body event.Value) bool {
 	for i := range f.rules {
-		if f.rules[i].matches(body) {
+		if f.rules[i].Matches(body) {
 			return true
 		}
 	}
 	return false
-}
-
-// matches looks at texts only: a missing key and a number match nothing.
-func (r *rule) matches(body event.Value) bool {
-	v := r.key.Get(body)
-	return v.Type() == event.TypeStr && r.re.Match(v.Str())
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
-	"github.com/fluent/fluent-bit-go/agent/internal/regex"
+	"github.com/fluent/fluent-bit-go/agent/internal/condition"
 	"github.com/fluent/fluent-bit-go/agent/internal/words"
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
@@ -27,7 +27,7 @@ const (
 var usualBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 type config struct {
-	rules                            []rule
+	rules                            condition.KeyRules
 	labels                           []label
 	mode                             mode
 	value                            *accessor.Accessor
@@ -41,20 +41,13 @@ type config struct {
 	limit                            int64
 }
 
-// rule is one `regex` or `exclude`.
-type rule struct {
-	key     *accessor.Accessor
-	re      *regex.Regexp
-	exclude bool
-}
-
 type label struct {
 	name string
 	at   *accessor.Accessor
 }
 
 func (c *config) Options() []option.Option {
-	rules := option.Ordered("string", c.addRule, "regex", "exclude")
+	rules := option.Ordered("string", c.rules.Add, "regex", "exclude")
 	labels := option.Ordered("string", c.addLabel, "add_label", "label_field")
 	value := option.Var("value_field", "string", &c.value, accessor.CompileKey)
 	return []option.Option{
@@ -79,26 +72,6 @@ func (c *config) Options() []option.Option {
 		option.Int("flush_interval_nsec", &c.nsec).Default("0").Help("Nanoseconds between two emissions, on top of flush_interval_sec."),
 		option.Switch("discard_logs", &c.discard).Default("false").Help("Drop all records that come here, whether they were measured or not."),
 	}
-}
-
-func (c *config) addRule(kind string, v option.Value) error {
-	if v.Kind == option.KindList || v.Kind == option.KindMap {
-		return errors.New("should be KEY REGEX, not a list or a map")
-	}
-	key, pattern := words.Pair(v.Text)
-	if pattern == "" {
-		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: '%s' has no regular expression", kind, v.Text), Cure: "write a key, a blank and the expression: log ^error"}
-	}
-	at, err := accessor.CompileKey(key)
-	if err != nil {
-		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: %v", kind, err)}
-	}
-	re, err := regex.Compile(pattern)
-	if err != nil {
-		return &option.Error{Pos: v.Pos, Msg: fmt.Sprintf("%s: %v", kind, err)}
-	}
-	c.rules = append(c.rules, rule{at, re, strings.EqualFold(kind, "exclude")})
-	return nil
 }
 
 func (c *config) addLabel(kind string, v option.Value) error {
@@ -178,7 +151,7 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	}
 	f.describe = c.describe(slices.Compact(bounds))
 	for _, r := range c.rules {
-		f.watch.Add(r.re)
+		f.watch.Add(r.Regex)
 	}
 	return f, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
+	"github.com/fluent/fluent-bit-go/agent/internal/condition"
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/metric"
@@ -31,7 +32,7 @@ var Plugin = plugin.Spec[plugin.Filter]{
 const manySeries = 10_000
 
 type filter struct {
-	rules    []rule
+	rules    condition.KeyRules
 	labels   []label
 	mode     mode
 	value    *accessor.Accessor
@@ -63,7 +64,7 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for r := range b.Records() {
-		if f.keeps(r.Body()) {
+		if f.rules.Keep(r.Body()) {
 			f.measure(r.Body())
 		}
 	}
@@ -77,22 +78,6 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	return err
-}
-
-// keeps goes through the rules in order; the first expression that matches decides.
-func (f *filter) keeps(body event.Value) bool {
-	for i := range f.rules {
-		r := &f.rules[i]
-		v := r.key.Get(body)
-		hit := v.Type() == event.TypeStr && r.re.Match(v.Str())
-		switch {
-		case hit:
-			return !r.exclude
-		case !r.exclude:
-			return false
-		}
-	}
-	return true
 }
 
 func (f *filter) measure(body event.Value) {
