@@ -3,9 +3,9 @@ package syslog
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/event"
 )
 
@@ -124,27 +124,15 @@ func (o *output) level(p *int, text string, names []string, what string) {
 	*p = n
 }
 
-// appendScalar appends the text form of a value that is neither map nor list.
+// appendScalar appends the text form of a value that is neither map nor list; binary as it is.
 func appendScalar(dst []byte, v event.Value) ([]byte, bool) {
 	switch v.Type() {
-	case event.TypeStr:
-		return append(dst, v.Str()...), true
 	case event.TypeBin:
 		return append(dst, v.Bin()...), true
-	case event.TypeBool:
-		b, _ := v.Bool()
-		return strconv.AppendBool(dst, b), true
-	case event.TypeInt:
-		n, _ := v.Int()
-		return strconv.AppendInt(dst, n, 10), true
-	case event.TypeUint:
-		n, _ := v.Uint()
-		return strconv.AppendUint(dst, n, 10), true
-	case event.TypeFloat32, event.TypeFloat64:
-		f, _ := v.Float()
-		return strconv.AppendFloat(dst, f, 'f', 6, 64), true
+	case event.TypeNil, event.TypeMap:
+		return dst, false
 	}
-	return dst, false
+	return accessor.AppendValue(dst, v)
 }
 
 // appendSD appends one element of structured data: [name key="value" …].
