@@ -117,21 +117,25 @@ func (s *store) failed(what string, err error) {
 	s.trouble.Error(s.log, fmt.Sprintf("cannot get %s: %v. Its records get what is known; it is tried again", what, err))
 }
 
-// notePod remembers a pod, or that there is none.
-func (s *store) notePod(key podKey, p *pod, now time.Time) {
-	e := &entry[*pod]{value: p, known: p != nil}
+// note remembers in all what was found under key, or that there is nothing (nil); a lifetime of 0 has no end.
+func note[K comparable, V any](s *store, all map[K]*entry[*V], key K, found *V, lifetime time.Duration, now time.Time) {
+	e := &entry[*V]{value: found, known: found != nil}
 	switch {
-	case p == nil:
+	case found == nil:
 		e.until = now.Add(askAgain)
-	case s.config.podTTL > 0:
-		e.until = now.Add(s.config.podTTL)
+	case lifetime > 0:
+		e.until = now.Add(lifetime)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pods) >= maxPods {
-		clear(s.pods)
+	if len(all) >= maxPods {
+		clear(all)
 	}
-	s.pods[key] = e
+	all[key] = e
+}
+
+func (s *store) notePod(key podKey, p *pod, now time.Time) {
+	note(s, s.pods, key, p, s.config.podTTL, now)
 }
 
 // askPod looks into the folder of preloaded files, and then asks the kubelet or the API server.
@@ -219,19 +223,7 @@ func (s *store) namespace(ctx context.Context, name string) *namespace {
 		s.failed("namespace "+name, err)
 		return old
 	}
-	e := &entry[*namespace]{value: ns}
-	switch {
-	case ns == nil:
-		e.until = now.Add(askAgain)
-	case s.config.nsTTL > 0:
-		e.until = now.Add(s.config.nsTTL)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.namespaces) >= maxPods {
-		clear(s.namespaces)
-	}
-	s.namespaces[name] = e
+	note(s, s.namespaces, name, ns, s.config.nsTTL, now)
 	return ns
 }
 
