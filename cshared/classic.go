@@ -92,14 +92,14 @@ func configMap(opts []option.Option) []guest.Property {
 	return list
 }
 
-// hostLog is the host's log as one instance reaches it. The host knows its level.
+// hostLog is the host's log as one instance reaches it.
 type hostLog struct {
 	to   guest.Logger
 	name string
 }
 
 // Enabled implements [serve.Printer].
-func (hostLog) Enabled(int) bool { return true }
+func (l hostLog) Enabled(level int) bool { return l.to.Enabled(level) }
 
 // Print implements [serve.Printer].
 func (l hostLog) Print(level int, line string) {
@@ -111,9 +111,9 @@ func (l hostLog) Print(level int, line string) {
 
 // start answers FLBPluginInit.
 func start(handle unsafe.Pointer) int {
-	get := guest.OutputProperty
+	get, check := guest.OutputProperty, guest.OutputLogCheck
 	if held.Type == abi.TypeInput {
-		get = guest.InputProperty
+		get, check = guest.InputProperty, guest.InputLogCheck
 	}
 	s := wire.Section{Name: held.Name, Alias: guest.ConfigKey(handle, get, "alias"), Tag: guest.ConfigKey(handle, get, "tag"), Grace: 5 * time.Second}
 	for _, o := range held.Options() {
@@ -125,7 +125,7 @@ func start(handle unsafe.Pointer) int {
 		}
 	}
 	s.All = s.Properties
-	log := hostLog{guest.LoggerOf(handle), held.Name}
+	log := hostLog{guest.LoggerOf(handle, check), held.Name}
 	in, err := held.New(s, log)
 	if err == nil {
 		err = in.Start()

@@ -46,6 +46,13 @@ static void call_log_print(void *f, int level, const char *line)
 	((log_print) f)(level, NULL, 0, "%s", line);
 }
 
+typedef int (*log_check)(void *instance, int level);
+
+static int call_log_check(void *f, void *instance, int level)
+{
+	return ((log_check) f)(instance, level);
+}
+
 static const char *call_get_property(void *f, const char *key, void *instance)
 {
 	return ((get_property) f)(key, instance);
@@ -72,6 +79,12 @@ const (
 	OutputProperty = 0
 	InputProperty  = 1
 	CustomProperty = 7
+)
+
+// Where it keeps the functions that say whether an instance logs at a level.
+const (
+	InputLogCheck  = 5
+	OutputLogCheck = 6
 )
 
 // logPrint is where the host's table keeps its logging function.
@@ -229,16 +242,33 @@ func ConfigKey(instance unsafe.Pointer, getter int, key string) string {
 }
 
 // Logger is the host's log, as one instance reaches it. It may be used after Init, from any goroutine.
-type Logger struct{ print unsafe.Pointer }
+type Logger struct {
+	print unsafe.Pointer
+	level int
+}
 
-// LoggerOf returns the log of the host that made instance.
-func LoggerOf(instance unsafe.Pointer) Logger {
+// LoggerOf returns the log of the host that made instance. check is [InputLogCheck] or [OutputLogCheck]: the host
+// itself prints whatever it is given. It is asked once, in Init, since the instance may be gone before its
+// goroutines are.
+func LoggerOf(instance unsafe.Pointer, check int) Logger {
 	p := (*Instance)(instance)
 	if p == nil || p.api == nil {
-		return Logger{}
+		return Logger{level: highest}
 	}
-	return Logger{p.api[logPrint]}
+	l := Logger{p.api[logPrint], highest}
+	if f := p.api[check]; f != nil && p.instance != nil {
+		for l.level > 0 && C.call_log_check(f, p.instance, C.int(l.level)) == 0 {
+			l.level--
+		}
+	}
+	return l
 }
+
+// highest is Fluent Bit's level of most lines, trace.
+const highest = 5
+
+// Enabled reports whether lines of a level are wanted.
+func (l Logger) Enabled(level int) bool { return level <= l.level }
 
 // Print writes a line at one of Fluent Bit's levels, 1 for errors to 5 for traces. Without a host that logs
 // it does nothing, and reports so.

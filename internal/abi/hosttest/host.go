@@ -1,5 +1,5 @@
 // Package hosttest is as much of a host as the tests of the plugin's side need: definitions and instances in C
-// memory, laid out as Fluent Bit does, and the function that answers for properties.
+// memory, laid out as Fluent Bit does, and the functions that answer for properties and log levels.
 package hosttest
 
 /*
@@ -23,6 +23,15 @@ static const char *get(const char *key, void *instance)
 			return p->value;
 	return NULL;
 }
+
+// The level is a number here.
+static int check(void *instance, int level)
+{
+	const char *v = get("log_level", instance);
+	return v ? atoi(v) >= level : level <= 3;
+}
+
+static void *checker(void) { return (void *) check; }
 
 static void *getter(void) { return (void *) get; }
 
@@ -50,6 +59,7 @@ func New(properties map[string]string) *Host {
 	h.Instance = h.alloc(4 * word)
 	api := unsafe.Slice((*unsafe.Pointer)(h.alloc(9*word)), 9)
 	api[0], api[1], api[7] = C.getter(), C.getter(), C.getter()
+	api[5], api[6] = C.checker(), C.checker()
 
 	list := (**C.struct_pair)(h.alloc(word))
 	for k, v := range properties {
