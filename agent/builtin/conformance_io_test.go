@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -77,17 +78,26 @@ func surrounded(t *testing.T, lines map[string][]string, name string) []string {
 	if err := os.WriteFile(filepath.Join(dir, "list"), []byte("one\ntwo\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	free := freePort(t)
 	all := make([]string, len(own))
 	for i, line := range own {
-		all[i] = strings.NewReplacer("DIR", dir, "FREE", port).Replace(line)
+		all[i] = strings.NewReplacer("DIR", dir, "FREE", free).Replace(line)
 	}
 	return all
+}
+
+// freePort returns a port that nobody listens on. It is none that the system gives to others by itself, as it
+// would between now and the plugin's Start.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for port := 20100; port < 20200; port++ {
+		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			l.Close()
+			return fmt.Sprint(port)
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // closing returns the port of a server that reads a little from each client and hangs up.
