@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -195,16 +196,26 @@ func (g *group) kill() bool {
 // closeAll lets all plugins go at the same time, and does not wait for them beyond the deadline.
 func closeAll(parts []part, deadline time.Time) {
 	var wg sync.WaitGroup
+	closing := make([]atomic.Bool, len(parts))
 	for i := len(parts) - 1; i >= 0; i-- {
 		c, ok := parts[i].plugin.(io.Closer)
 		if !ok {
 			continue
 		}
+		closing[i].Store(true)
 		wg.Go(func() {
 			if err := guard(c.Close); err != nil {
 				parts[i].log.Warn(fmt.Sprintf("close: %v", err))
 			}
+			closing[i].Store(false)
 		})
 	}
-	within(wg.Wait, time.After(time.Until(deadline)))
+	if within(wg.Wait, time.After(time.Until(deadline))) {
+		return
+	}
+	for i := range parts {
+		if closing[i].Load() {
+			parts[i].log.Warn(fmt.Sprintf("close: %s (%v) has not ended in time and is left alone; have it end when it is told to", parts[i].shown(), parts[i].pos))
+		}
+	}
 }
