@@ -114,6 +114,13 @@ func (s *sink) Flush(ctx context.Context, c *event.Chunk) error {
 	return nil
 }
 
+func (s *sink) Close() error {
+	if s.mode == "linger" {
+		time.Sleep(time.Minute)
+	}
+	return nil
+}
+
 func (s *sink) name() string {
 	if s.env.Alias != "" {
 		return s.env.Alias
