@@ -125,10 +125,10 @@ func testTypedFaults(t *testing.T, c typedConfig) {
 			}
 		})
 	}
-	typed := c.kind + " typed: "
-	f("WrongType", with("n many"), "n", true, typed+"n: 'many' is not a whole number")
-	f("Unknown", with("mdoe x"), "mdoe", false, typed+"unknown configuration property 'mdoe'; did you mean 'mode'?")
-	f("Refused", with("mode refuse"), "mode", true, typed+"mode: 'refuse' is refused; say something else")
+	typed := " (" + c.kind + " typed)"
+	f("WrongType", with("n many"), "n", true, "n: 'many' is not a whole number"+typed)
+	f("Unknown", with("mdoe x"), "mdoe", false, "unknown configuration property 'mdoe'; did you mean 'mode'?"+typed)
+	f("Refused", with("mode refuse"), "mode", true, "mode: 'refuse' is refused; say something else"+typed)
 	f("StartFails", with("mode start"), "out", false, "[typed.0] could not start: ", c.so, "no server here")
 	f("SecretInStart", with("mode tell-start", "token sesame-open"), "out", false, "no server takes …")
 	f("StartHangs", with("mode hang-start", "plugin.init_timeout 0.3"), "out", false,
@@ -139,7 +139,7 @@ func testTypedFaults(t *testing.T, c typedConfig) {
 		c.properties = []string{"n 1"}
 		a := c.start(t)
 		a.waitFor("the end", func() bool { return a.ended() })
-		if got, want := a.read("stderr"), typed+"the property 'out' is missing; set it: The file to note in."; !strings.Contains(got, want) || !strings.Contains(got, filepath.Base(a.config)+":") {
+		if got, want := a.read("stderr"), "the property 'out' is missing; set it: The file to note in."+typed; !strings.Contains(got, want) || !strings.Contains(got, filepath.Base(a.config)+":") {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	})

@@ -7,8 +7,8 @@ import (
 	"github.com/fluent/fluent-bit-go/option"
 )
 
-// fault has every error of an instance's configuration name the plugin, behind the place, and hides the
-// instance's secrets.
+// fault has every error of an instance's configuration name the plugin, at its end, and hides the instance's
+// secrets.
 func (i *instance) fault(what string, err error) error {
 	if list, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
@@ -22,7 +22,11 @@ func (i *instance) fault(what string, err error) error {
 		return i.hide(err)
 	}
 	named := *e
-	named.Msg = what + ": " + e.Msg
+	if of := " (" + what + ")"; e.Cure != "" {
+		named.Cure += of
+	} else {
+		named.Msg += of
+	}
 	return i.hide(&named)
 }
 

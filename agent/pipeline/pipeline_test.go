@@ -185,8 +185,8 @@ func TestFaultsOfAConfigurationComeAllAtOnce(t *testing.T) {
 	_, err := build(t, nil, "input sorce", "output sink mode=x colour=red", "output sink retry_limit=banana")
 	for _, want := range []string{
 		"test:1: unknown input plugin 'sorce'; did you mean 'source'?",
-		"test:1: output sink: unknown configuration property 'colour'",
-		"test:1: output sink: retry_limit: 'banana' is no retry limit",
+		"test:1: unknown configuration property 'colour' (output sink)",
+		"test:1: retry_limit: 'banana' is no retry limit",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)

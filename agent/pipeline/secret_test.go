@@ -19,7 +19,7 @@ func TestSecretsAreMaskedInEveryLine(t *testing.T) {
 
 func TestFaultsOfAConfigurationHideSecretsToo(t *testing.T) {
 	_, err := build(t, nil, "input source tag=a n=1", "output sink match=* key=hunter2 retry_limit=hunter2")
-	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "test:1: output sink: retry_limit: '…'") {
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "test:1: retry_limit: '…'") {
 		t.Error(err)
 	}
 }
