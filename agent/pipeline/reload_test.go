@@ -193,8 +193,8 @@ func TestChunksInFilesWaitForAnOutputThatWasRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Minute)
-			if n := chunksIn(t, dir); n < 5 {
-				t.Errorf("%d chunks are on disk", n)
+			if chunksIn(t, dir) == 0 {
+				t.Error("no chunk is on disk")
 			}
 			if err := run.Reload(t.Context(), next(r, input, "output sink match=* alias=x", other), func() {}); err != nil {
 				t.Fatal(err)
