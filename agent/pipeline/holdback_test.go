@@ -101,7 +101,7 @@ func TestWhatFiltersHoldBackIsDeliveredAtTheEnd(t *testing.T) {
 
 func TestAFilterKnowsThatAnInputIsHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustBuild(t, nil, "input source tag=a n=1000 mem_buf_limit=200", "output sink match=* mode=dead")
+		r := mustBuild(t, nil, "input source tag=a n=1000 pause=1 mem_buf_limit=200", "output sink match=* mode=dead")
 		reloading(t, r, func(*Runner) {
 			o := origin{in: r.p.inputs[0]}
 			if o.Paused() {

@@ -49,6 +49,8 @@ func (s *source) Run(ctx context.Context, to plugin.Emitter) error {
 		select {
 		case <-time.After(s.pause):
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // of two things that are ready select takes either
 			return nil
 		}
 	}
