@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/pipeline"
@@ -45,8 +47,9 @@ func (c commandLine) show(ctx context.Context, built plugin.Set, stdout, stderr 
 	return done(stderr, writePluginSchema(stdout, d))
 }
 
+// done ends a command that has only printed. Who has read enough of that, as head does, hears no complaint.
 func done(stderr io.Writer, err error) int {
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		return fail(stderr, err, exitUsage)
 	}
 	return exitOK

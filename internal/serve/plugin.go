@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -88,10 +89,14 @@ func (p *Plugin) New(s wire.Section, log Printer) (*Instance, error) {
 		in.value, err = build(plugin.Env{
 			Name: s.Name, Alias: s.Alias, Tag: s.Tag, Log: in.log, Metrics: in.meter, Properties: s.All,
 			Parser: func(string) (plugin.Parser, bool) { return nil, false },
-			Emit:   noEmit,
-			Stop:   func(int) { in.log.Error("a plugin in a process of its own cannot stop the agent") },
-			JSON:   event.JSONStyle{RawUTF8: s.RawUTF8, NaNAsNull: s.NaNAsNull},
-			Grace:  s.Grace,
+			Multiline: func(plugin.Joining) (plugin.Multiline, error) {
+				return nil, errors.New("a plugin in a process of its own has no multiline parsers")
+			},
+			Upstream: func(string) ([]plugin.Node, bool) { return nil, false },
+			Emit:     noEmit,
+			Stop:     func(int) { in.log.Error("a plugin in a process of its own cannot stop the agent") },
+			JSON:     event.JSONStyle{RawUTF8: s.RawUTF8, NaNAsNull: s.NaNAsNull},
+			Grace:    s.Grace,
 		})
 		return err
 	})
