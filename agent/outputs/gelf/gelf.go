@@ -56,37 +56,23 @@ func (c *config) Options() []option.Option {
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
-	c.where.Default(defaultPort)
-	c.where.Net.CountIn(env.Metrics)
 	v, _ := option.Lookup(env.Properties, "tls")
 	if c.mode == udp && c.where.TLS.On {
 		return nil, &option.Error{Pos: v.Pos, Msg: "mode udp does not speak TLS", Cure: "set mode tls"}
 	}
 	c.where.TLS.On = c.where.TLS.On || c.mode == tls
-	o := &output{config: *c, env: env}
+	up, err := c.where.Sender(env, defaultPort)
+	o := &output{config: *c, Sender: up}
 	if c.tagKey != "" {
 		o.tag = accessor.Key(c.tagKey)
 	}
-	return o, c.where.Check()
+	return o, err
 }
 
 type output struct {
 	config
-	env plugin.Env
+	upstream.Sender
 	tag *accessor.Accessor // nil: the tag is not wanted
-	up  *upstream.Upstream
-}
-
-func (o *output) Start(context.Context) (err error) {
-	o.up, err = o.where.New(o.env.Log)
-	return err
-}
-
-func (o *output) Close() error {
-	if o.up != nil {
-		o.up.Close()
-	}
-	return nil
 }
 
 func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
@@ -101,7 +87,7 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	if len(all) == 0 {
 		return plugin.Drop(why)
 	}
-	if err := o.up.Send(ctx, all); err != nil {
+	if err := o.Up.Send(ctx, all); err != nil {
 		return err
 	}
 	return plugin.Reject(why, bad...)
@@ -122,7 +108,7 @@ func (o *output) each(c *event.Chunk, send func([]byte) error) (bad []int, why e
 			scratch, _ = o.tag.AppendSet(scratch[:0], body, event.AppendStr(nil, c.Tag))
 			body = scratch
 		}
-		out, err := o.keys.AppendBody(message[:0], r.Time(), body, o.env.JSON)
+		out, err := o.keys.AppendBody(message[:0], r.Time(), body, o.Env.JSON)
 		if err != nil {
 			bad, why = append(bad, i), err
 			continue
@@ -138,7 +124,7 @@ func (o *output) each(c *event.Chunk, send func([]byte) error) (bad []int, why e
 }
 
 func (o *output) flushPackets(ctx context.Context, c *event.Chunk) error {
-	conn, err := o.up.DialPackets(ctx)
+	conn, err := o.Up.DialPackets(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,7 +134,7 @@ func (o *output) flushPackets(ctx context.Context, c *event.Chunk) error {
 	})
 	switch {
 	case why != nil && bad == nil:
-		return fmt.Errorf("send to %s: %w", o.up, why)
+		return fmt.Errorf("send to %s: %w", o.Up, why)
 	case len(bad) == c.Len():
 		return plugin.Drop(why)
 	}

@@ -72,8 +72,6 @@ func (c *config) Options() []option.Option {
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
-	c.where.Default(defaultPort)
-	c.where.Net.CountIn(env.Metrics)
 	v, _ := option.Lookup(env.Properties, "mode")
 	switch {
 	case c.mode == dtls:
@@ -91,7 +89,8 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	case c.maxSize == 0:
 		c.maxSize = 2048
 	}
-	return &output{config: *c, env: env}, c.where.Check()
+	up, err := c.where.Sender(env, defaultPort)
+	return &output{config: *c, Sender: up}, err
 }
 
 var severities = []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}

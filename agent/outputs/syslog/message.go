@@ -118,7 +118,7 @@ func (o *output) level(p *int, text string, names []string, what string) {
 	}
 	n, err := level(text, names)
 	if err != nil {
-		o.bad.Warn(o.env.Log, fmt.Sprintf("the preset stands for the %s of a record: %v", what, err))
+		o.bad.Warn(o.Env.Log, fmt.Sprintf("the preset stands for the %s of a record: %v", what, err))
 		return
 	}
 	*p = n

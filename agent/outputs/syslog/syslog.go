@@ -24,21 +24,8 @@ var Plugin = plugin.Spec[plugin.Output]{
 
 type output struct {
 	config
-	env plugin.Env
-	up  *upstream.Upstream
+	upstream.Sender
 	bad burst.Log
-}
-
-func (o *output) Start(context.Context) (err error) {
-	o.up, err = o.where.New(o.env.Log)
-	return err
-}
-
-func (o *output) Close() error {
-	if o.up != nil {
-		o.up.Close()
-	}
-	return nil
 }
 
 func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
@@ -49,13 +36,13 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	for r := range c.Records() {
 		all = append(o.message(all, r), '\n')
 	}
-	return o.up.Send(ctx, all)
+	return o.Up.Send(ctx, all)
 }
 
 var errLarge = errors.New("the message is too large for a datagram; set syslog_maxsize, or another mode")
 
 func (o *output) sendPackets(ctx context.Context, c *event.Chunk) error {
-	conn, err := o.up.DialPackets(ctx)
+	conn, err := o.Up.DialPackets(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,7 +57,7 @@ func (o *output) sendPackets(ctx context.Context, c *event.Chunk) error {
 		case errors.Is(err, syscall.EMSGSIZE): // the next time as well
 			large = append(large, i)
 		case err != nil:
-			return fmt.Errorf("send to %s: %w", o.up, err)
+			return fmt.Errorf("send to %s: %w", o.Up, err)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}

@@ -43,28 +43,14 @@ func (c *config) Options() []option.Option {
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
-	c.where.Default(defaultPort)
-	c.where.Net.CountIn(env.Metrics)
 	c.records.Style = env.JSON
-	return &output{config: *c, env: env}, c.where.Check()
+	up, err := c.where.Sender(env, defaultPort)
+	return &output{config: *c, Sender: up}, err
 }
 
 type output struct {
 	config
-	env plugin.Env
-	up  *upstream.Upstream
-}
-
-func (o *output) Start(context.Context) (err error) {
-	o.up, err = o.where.New(o.env.Log)
-	return err
-}
-
-func (o *output) Close() error {
-	if o.up != nil {
-		o.up.Close()
-	}
-	return nil
+	upstream.Sender
 }
 
 func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
@@ -72,7 +58,7 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	if len(without) == c.Len() && o.raw != nil {
 		return plugin.Drop(errNoKey)
 	}
-	if err := o.up.Send(ctx, payload); err != nil {
+	if err := o.Up.Send(ctx, payload); err != nil {
 		return err
 	}
 	return plugin.Reject(errNoKey, without...)

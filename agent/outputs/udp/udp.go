@@ -42,25 +42,18 @@ func (c *config) Options() []option.Option {
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
-	c.where.Default(defaultPort)
-	c.where.Net.CountIn(env.Metrics)
 	c.records.Style = env.JSON
-	return &output{config: *c, env: env}, c.where.Check()
+	up, err := c.where.Sender(env, defaultPort)
+	return &output{config: *c, Sender: up}, err
 }
 
 type output struct {
 	config
-	env plugin.Env
-	up  *upstream.Upstream
-}
-
-func (o *output) Start(context.Context) (err error) {
-	o.up, err = o.where.New(o.env.Log)
-	return err
+	upstream.Sender
 }
 
 func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
-	conn, err := o.up.DialPackets(ctx)
+	conn, err := o.Up.DialPackets(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,7 +73,7 @@ func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 		case errors.Is(err, errNoKey), errors.Is(err, syscall.EMSGSIZE): // the next time as well
 			bad, why = append(bad, i), err
 		case err != nil:
-			return fmt.Errorf("send to %s: %w", o.up, err)
+			return fmt.Errorf("send to %s: %w", o.Up, err)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}

@@ -51,8 +51,6 @@ func (c *config) Options() []option.Option {
 }
 
 func (c *config) New(env plugin.Env) (plugin.Output, error) {
-	c.where.Default(defaultPort)
-	c.where.Net.CountIn(env.Metrics)
 	c.records.Style = env.JSON
 	if !strings.HasPrefix(c.uri, "/") {
 		c.uri = "/" + c.uri
@@ -60,37 +58,25 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	if _, err := url.ParseRequestURI(c.uri); err != nil {
 		return nil, fmt.Errorf("uri: %w", err)
 	}
-	return &output{config: *c, env: env}, c.where.Check()
+	up, err := c.where.Sender(env, defaultPort)
+	return &output{config: *c, Sender: up}, err
 }
 
 type output struct {
 	config
-	env plugin.Env
-	up  *upstream.Upstream
-}
-
-func (o *output) Start(context.Context) (err error) {
-	o.up, err = o.where.New(o.env.Log)
-	return err
-}
-
-func (o *output) Close() error {
-	if o.up != nil {
-		o.up.Close()
-	}
-	return nil
+	upstream.Sender
 }
 
 func (o *output) Flush(ctx context.Context, c *event.Chunk) error {
 	frame := o.frame(c)
-	conn, err := o.up.Get(ctx)
+	conn, err := o.Up.Get(ctx)
 	if err != nil {
 		return err
 	}
 	if conn.Data == nil {
 		if err := o.upgrade(conn); err != nil {
 			conn.Close()
-			return fmt.Errorf("%s: %w", o.up, err)
+			return fmt.Errorf("%s: %w", o.Up, err)
 		}
 		conn.Data = true
 	}
