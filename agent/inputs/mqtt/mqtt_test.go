@@ -3,7 +3,6 @@ package mqtt
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -24,18 +23,7 @@ func start(t *testing.T, k *inputtest.Kit, pairs ...string) func() net.Conn {
 	}
 	in := built.(*input)
 	in.where.Port = 0
-	if err := in.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- in.Run(ctx, k) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	k.Serve(t, in)
 	return func() net.Conn {
 		t.Helper()
 		c, err := net.Dial("tcp", in.l.Addr().String())

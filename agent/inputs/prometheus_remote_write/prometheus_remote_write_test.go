@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -31,17 +30,7 @@ func serve(t *testing.T, pairs ...string) (k *inputtest.Kit, base string) {
 	}
 	in := built.(*input)
 	in.where.Port = 0
-	if err := in.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := in.Run(ctx, k); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { stop(); serving.Wait() })
+	k.Serve(t, in)
 	return k, "http://" + in.l.Addr().String()
 }
 

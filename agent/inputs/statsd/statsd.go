@@ -49,10 +49,7 @@ type input struct {
 
 // Start opens the socket.
 func (in *input) Start(context.Context) (err error) {
-	in.c, err = in.where.OpenPackets()
-	if err == nil {
-		in.env.Log.Info("listening on " + in.where.Address())
-	}
+	in.c, err = in.where.OpenPackets(in.env.Log)
 	return err
 }
 

@@ -1,10 +1,8 @@
 package statsd
 
 import (
-	"context"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/inputtest"
@@ -20,18 +18,7 @@ func receive(t *testing.T, n int, packets []string, pairs ...string) *inputtest.
 	}
 	in := built.(*input)
 	in.where.Port = 0
-	if err := in.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := in.Run(ctx, k); err != nil {
-			t.Error(err)
-		}
-	})
-	defer running.Wait()
-	defer stop()
+	k.Serve(t, in)
 	c, err := net.Dial("udp", in.c.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -39,10 +39,9 @@ func (in *input) Start(context.Context) (err error) {
 		in.l, err = in.where.Open(in.env.Log)
 		return err
 	}
-	if in.c, err = in.where.OpenPackets(); err != nil {
+	if in.c, err = in.where.OpenPackets(in.env.Log); err != nil {
 		return err
 	}
-	in.env.Log.Info("listening on " + in.where.Address())
 	if s, ok := in.c.PacketConn.(interface{ SetReadBuffer(int) error }); ok && in.receive > 0 {
 		return s.SetReadBuffer(int(in.receive))
 	}

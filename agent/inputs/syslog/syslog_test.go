@@ -1,7 +1,6 @@
 package syslog
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,12 +44,7 @@ func start(t *testing.T, k *inputtest.Kit, pairs ...string) net.Conn {
 	if in.where.Unix == "" {
 		in.where.Port = 0
 	}
-	if err := in.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- in.Run(ctx, k) }()
+	k.Serve(t, in)
 	var a net.Addr
 	if in.l != nil {
 		a = in.l.Addr()
@@ -62,13 +56,7 @@ func start(t *testing.T, k *inputtest.Kit, pairs ...string) net.Conn {
 		t.Fatal(err)
 	}
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	t.Cleanup(func() {
-		c.Close()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -20,18 +19,7 @@ func start(t *testing.T, k *inputtest.Kit, pairs ...string) (address string) {
 	}
 	in := built.(*input)
 	in.where.Port = 0
-	if err := in.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- in.Run(ctx, k) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	k.Serve(t, in)
 	return in.l.Addr().String()
 }
 

@@ -1,7 +1,6 @@
 package udp
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"strings"
@@ -18,18 +17,7 @@ func TestDatagramsBecomeRecords(t *testing.T) {
 	}
 	in := built.(*input)
 	in.where.Port = 0
-	if err := in.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- in.Run(ctx, k) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
+	k.Serve(t, in)
 	c, err := net.Dial("udp", in.c.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)

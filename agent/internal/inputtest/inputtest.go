@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -86,6 +87,32 @@ func (k *Kit) Start(t testing.TB, ctx context.Context, c plugin.Config[plugin.In
 		}
 	}
 	return func() error { return in.Run(ctx, k) }
+}
+
+// Serve starts an input and runs it until the test ends, which fails when the input does.
+func (k *Kit) Serve(t testing.TB, in interface {
+	plugin.Input
+	plugin.Starter
+	io.Closer
+}) {
+	t.Helper()
+	if err := in.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := in.Run(ctx, k); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Refuse has every later Emit return err.

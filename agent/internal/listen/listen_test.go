@@ -182,7 +182,7 @@ func TestTheEndOfServeEndsItsConnections(t *testing.T) {
 
 func TestPacketsArriveAcrossATakeover(t *testing.T) {
 	s := settings(t, "listen", "127.0.0.1", "port", free(t))
-	first, err := s.OpenPackets()
+	first, err := s.OpenPackets(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,11 +200,11 @@ func TestPacketsArriveAcrossATakeover(t *testing.T) {
 			t.Errorf("got %q, %v", b[:n], err)
 		}
 	}
-	if _, err := s.OpenPackets(); err == nil {
+	if _, err := s.OpenPackets(slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("two inputs have one port")
 	}
 	read(first, "one")
-	second, err := s.OpenPackets()
+	second, err := s.OpenPackets(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

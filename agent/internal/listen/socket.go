@@ -193,7 +193,7 @@ type Packets struct {
 }
 
 // OpenPackets opens a socket for datagrams, a unix one when there is a path.
-func (s *Settings) OpenPackets() (*Packets, error) {
+func (s *Settings) OpenPackets(log *slog.Logger) (*Packets, error) {
 	network := "udp"
 	if s.Unix != "" {
 		network = "unixgram"
@@ -215,6 +215,7 @@ func (s *Settings) OpenPackets() (*Packets, error) {
 	}
 	p := &Packets{c, &socket{network: network, address: s.key(), file: c.(duplicable)}, s.Unix}
 	p.socket.enter()
+	log.Info("listening on " + s.Address())
 	return p, nil
 }
 
