@@ -22,8 +22,9 @@
 //
 // # What differs from host to host
 //
-// In this project's agent both forms have everything that package plugin promises, except that Env.Parser
-// finds no parsers and Env.Emit and Env.Stop fail: those need the agent's own process.
+// In this project's agent both forms have everything that package plugin promises, except for what needs the
+// agent's own process: Env.Parser and Env.Upstream find nothing, Env.Multiline and Env.Emit fail, and Env.Stop
+// only logs.
 //
 // The C Fluent Bit knows no filters: a filter's shared object refuses to load there and says why. It calls an
 // input back once a second and gives all batches the configured tag; it never tells an input whether records

@@ -126,7 +126,7 @@ func (f *filter) send(ctx context.Context, l *lane, b *event.Batch) error {
 	if err != nil {
 		return err
 	}
-	words := string(l.answer)
+	words, rc := string(l.answer), reply.RC
 	if reply.Flags&wire.FlagHeld != 0 {
 		if reply, err = l.fetch(ctx, f.id, reply.Len); err != nil {
 			return err
@@ -135,7 +135,7 @@ func (f *filter) send(ctx context.Context, l *lane, b *event.Batch) error {
 	if err := b.Load(l.region[:reply.Len]); err != nil {
 		return fmt.Errorf("the plugin gave back what are no records: %w", err)
 	}
-	if reply.RC != abi.OK && reply.Op == wire.OpFilter {
+	if rc != abi.OK {
 		return errors.New(words)
 	}
 	if words != "" {

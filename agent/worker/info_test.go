@@ -138,3 +138,17 @@ func FuzzDiagnose(f *testing.F) {
 		}
 	})
 }
+
+func TestASharedObjectOfAnotherProtocolIsAskedThroughTheCInterface(t *testing.T) {
+	info, err := Probe(t.Context(), compileC(t, "old.so", `
+		#include <stdint.h>
+		struct def { int type, proxy, flags; char *name, *description; int event_type; void *map; };
+		int32_t FluentBitServe(int32_t control, uint32_t version, uint32_t seq) { return -1; }
+		int FLBPluginRegister(struct def *d) { d->type = 2; d->proxy = 11; d->name = "old"; d->description = "from before"; return 0; }
+		int FLBPluginInit(void *p) { return 1; }
+		int FLBPluginFlush(const void *data, int length, const char *tag) { return 1; }
+	`))
+	if err != nil || info.Typed != nil || info.Name != "old" || info.Type != Output {
+		t.Errorf("%+v, %v", info, err)
+	}
+}

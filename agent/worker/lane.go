@@ -15,10 +15,6 @@ import (
 // regionSize is how much memory a lane starts with, in bytes; pages that nobody wrote cost nothing.
 const regionSize = 4 << 20
 
-// laneBuffer is what a reply on a lane may have, in bytes; a packet that is longer is cut by the kernel, and
-// refused then.
-const laneBuffer = wire.FrameSize + 4096
-
 // lane is one thread of a worker with a socket and a memory region of its own. One request at a time.
 type lane struct {
 	p      *process
@@ -42,7 +38,7 @@ func newLane(ctx context.Context, p *process) (*lane, error) {
 		return nil, err
 	}
 	defer child.Close()
-	l := &lane{p: p, sock: host, region: region, buf: make([]byte, 0, laneBuffer)}
+	l := &lane{p: p, sock: host, region: region, buf: make([]byte, 0, wire.MaxPacket)}
 	f := wire.Frame{Op: wire.OpLane, Len: uint64(len(region))}
 	f, _, err = p.call(ctx, f, "", controlTimeout, int(child.Fd()), mem)
 	if err == nil && f.RC != 0 {

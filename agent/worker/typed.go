@@ -102,7 +102,7 @@ func verdict(rc int32, words []byte) error {
 		if bad := json.Unmarshal(words, &r); bad != nil {
 			return plugin.Drop(fmt.Errorf("the plugin rejects records in a way that this agent does not read: %w", bad))
 		}
-		return plugin.Reject(errors.New(r.Why), r.Records...)
+		return plugin.Reject(errors.New(r.Why), r.Positions()...)
 	}
 	return plugin.Drop(err)
 }

@@ -78,6 +78,23 @@ func TestTypedOutputsErrorsKeepTheirMeaning(t *testing.T) {
 	}, "odd")
 }
 
+func TestLongAnswersOfTypedOutputsArriveWhole(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		o := r.output("typed.0", "mode", "long")
+		if err := o.Flush(t.Context(), chunkOf("app", 0, 5)); err == nil || len(err.Error()) != 8*4000 {
+			t.Errorf("an error of %d bytes, %v…", len(fmt.Sprint(err)), fmt.Sprint(err)[:20])
+		}
+		many := r.output("typed.1", "mode", "reject-many")
+		rejected := plugin.Rejected(many.Flush(t.Context(), chunkOf("app", 0, 40_000)))
+		if rejected == nil || len(rejected.Records) != 20_000 || rejected.Records[19_999] != 39_999 {
+			t.Errorf("%+v", rejected)
+		}
+		if n := r.mod.opts.Restarts.Value(); n != 0 {
+			t.Errorf("the worker was started anew %d times", n)
+		}
+	})
+}
+
 func TestTypedPluginsDeathCostsNoRecord(t *testing.T) {
 	eachForm(t, "output", func(t *testing.T, r *rig) {
 		o := r.output("typed.0", "mode", "die-once")
@@ -196,6 +213,7 @@ func TestFilterInAWorkerEditsDropsAndRetags(t *testing.T) {
 	})
 	f("drop", "", func(b *event.Batch) bool { return b.Len() == 0 })
 	f("grow", "", func(b *event.Batch) bool { return b.Len() == 100 && len(b.Bytes()) > 10_000_000 })
+	f("grow-error", "half done", func(b *event.Batch) bool { return b.Tag == "app" && b.Len() == 100 && len(b.Bytes()) > 10_000_000 })
 	f("retag", "", func(b *event.Batch) bool { return b.Tag == "other" && b.Len() == 100 })
 	f("error", "half done", same)
 	f("panic", "panic: as it was told", same)

@@ -17,7 +17,6 @@ import (
 // Instance is one configured section at work.
 type Instance struct {
 	plugin *Plugin
-	name   string
 	value  any // a plugin.Input, Filter or Output
 	log    *slog.Logger
 	meter  *metric.Registry
@@ -38,14 +37,14 @@ func (in *Instance) Log() *slog.Logger { return in.log }
 func (in *Instance) Start() error {
 	in.ctx, in.stop = context.WithCancel(context.Background())
 	if s, ok := in.value.(plugin.Starter); ok {
-		if err := Guard(func() error { return s.Start(in.ctx) }); err != nil {
+		if err := guard(func() error { return s.Start(in.ctx) }); err != nil {
 			in.Close()
 			return err
 		}
 	}
 	if b, ok := in.value.(plugin.Background); ok {
 		in.work.Go(func() {
-			if err := Guard(func() error { return b.Background(in.ctx) }); err != nil && in.ctx.Err() == nil {
+			if err := guard(func() error { return b.Background(in.ctx) }); err != nil && in.ctx.Err() == nil {
 				in.log.Error("its background work ended: " + err.Error())
 			}
 		})
@@ -58,12 +57,12 @@ func (in *Instance) Start() error {
 
 // Flush hands a chunk to an output.
 func (in *Instance) Flush(c *event.Chunk) error {
-	return Guard(func() error { return in.value.(plugin.Output).Flush(in.ctx, c) })
+	return guard(func() error { return in.value.(plugin.Output).Flush(in.ctx, c) })
 }
 
 // Filter hands a batch to a filter.
 func (in *Instance) Filter(b *event.Batch) error {
-	return Guard(func() error { return in.value.(plugin.Filter).Filter(in.ctx, b) })
+	return guard(func() error { return in.value.(plugin.Filter).Filter(in.ctx, b) })
 }
 
 // Close ends the plugin's work and lets go of what it holds.
@@ -71,14 +70,14 @@ func (in *Instance) Close() {
 	in.stop()
 	in.work.Wait()
 	if c, ok := in.value.(io.Closer); ok {
-		if err := Guard(c.Close); err != nil {
+		if err := guard(c.Close); err != nil {
 			in.log.Warn("close: " + err.Error())
 		}
 	}
 }
 
-// Guard turns a panic into an error with its stack: the chunk comes again, and the other instances stay.
-func Guard(f func() error) (err error) {
+// guard turns a panic into an error with its stack: the chunk comes again, and the other instances stay.
+func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())

@@ -111,11 +111,7 @@ func (l *lane) flush(f wire.Frame, in *served, req wire.Frame, tag string) (wire
 		f.RC = abi.Error
 	case r != nil:
 		f.RC = wire.RCRejected
-		b := wire.Encode(wire.Rejects{Records: r.Records, Why: fmt.Sprint(r.Err)})
-		if len(b) > wire.MaxPayload {
-			b = wire.Encode(wire.Rejects{Records: r.Records[:min(len(r.Records), 5000)], Why: "too many to tell"})
-		}
-		return f, b
+		return f, wire.Encode(wire.NewRejects(r.Records, c.Len(), fmt.Sprint(r.Err)))
 	default:
 		f.RC = abi.Retry
 	}

@@ -79,8 +79,8 @@ func (p *Plugin) New(s wire.Section, log Printer) (*Instance, error) {
 	if s.Alias != "" {
 		shown = s.Alias
 	}
-	in := &Instance{plugin: p, name: s.Name, log: newLogger(log), meter: metric.NewRegistry("fluentbit", p.kind(), metric.L("name", shown))}
-	err := Guard(func() error {
+	in := &Instance{plugin: p, log: newLogger(log), meter: metric.NewRegistry("fluentbit", p.kind(), metric.L("name", shown))}
+	err := guard(func() error {
 		opts, build := p.config()
 		if err := option.Decode(opts, s.Properties, s.At); err != nil {
 			return err

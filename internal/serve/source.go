@@ -30,7 +30,7 @@ func newSource(in *Instance, input plugin.Input) *source {
 func (s *source) run() {
 	s.in.work.Go(func() {
 		defer close(s.ended)
-		s.err = Guard(func() error { return s.input.Run(s.in.ctx, s) })
+		s.err = guard(func() error { return s.input.Run(s.in.ctx, s) })
 		if s.in.ctx.Err() != nil {
 			s.err = nil
 		}

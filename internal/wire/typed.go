@@ -68,10 +68,41 @@ type Section struct {
 	Grace      time.Duration     `json:"grace"`
 }
 
-// Rejects are the records of a chunk that its destination refused.
+// Rejects are the records of a chunk that its destination refused: a bit for each record, the lowest of a byte
+// first, so that a packet has room for any chunk's.
 type Rejects struct {
-	Records []int  `json:"records"` // positions in the chunk, ascending
-	Why     string `json:"why"`
+	Bits []byte `json:"bits"`
+	Why  string `json:"why"`
+}
+
+// NewRejects notes positions in a chunk of n records; those beyond it are left out.
+func NewRejects(positions []int, n int, why string) Rejects {
+	r := Rejects{Bits: make([]byte, (n+7)/8), Why: short(why)}
+	for _, i := range positions {
+		if i >= 0 && i < n {
+			r.Bits[i/8] |= 1 << (i % 8)
+		}
+	}
+	return r
+}
+
+// Positions returns what NewRejects noted, ascending.
+func (r Rejects) Positions() (list []int) {
+	for i := range 8 * len(r.Bits) {
+		if r.Bits[i/8]>>(i%8)&1 != 0 {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// short cuts a text that may be of any length, such as an error with a stack.
+func short(text string) string {
+	const most = 2048
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // Faults takes an error apart into what is wrong at which place; it makes sure that the list fits a packet.
@@ -92,9 +123,7 @@ func Faults(err error) []option.Error {
 		if at := (*option.Error)(nil); errors.As(err, &at) {
 			e = *at
 		}
-		if len(e.Msg) > 2048 {
-			e.Msg = strings.ToValidUTF8(e.Msg[:2048], "") + "…"
-		}
+		e.Msg = short(e.Msg)
 		list = append(list, e)
 	}
 	walk(err)

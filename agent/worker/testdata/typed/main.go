@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -163,6 +164,14 @@ func (i *instance) Flush(_ context.Context, c *event.Chunk) error {
 		return plugin.Drop(errors.New("never"))
 	case "poison":
 		return plugin.Poison(errors.New("it hurts"))
+	case "long":
+		return errors.New(strings.Repeat("so long ", 4000))
+	case "reject-many":
+		var odd []int
+		for k := 1; k < c.Len(); k += 2 {
+			odd = append(odd, k)
+		}
+		return plugin.Reject(errors.New("odd"), odd...)
 	case "reject":
 		return plugin.Reject(errors.New("odd"), 1, 2)
 	}
@@ -180,12 +189,12 @@ func (i *instance) Filter(_ context.Context, b *event.Batch) error {
 			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "added"), Val: event.AppendBool(nil, true)}))
 		case "drop":
 			r.Drop()
-		case "grow":
+		case "grow", "grow-error":
 			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "pad"), Val: event.AppendStr(nil, make([]byte, 100_000))}))
 		}
 	}
 	switch i.mode {
-	case "error":
+	case "error", "grow-error":
 		return errors.New("half done")
 	case "retag":
 		b.Tag = "other"
