@@ -28,7 +28,7 @@ var commands = map[string]func(){
 }
 
 const (
-	patience = 15 * time.Second
+	patience = 45 * time.Second // how long a busy machine may take; a case that passes never waits for it
 	pause    = 50 * time.Millisecond
 )
 

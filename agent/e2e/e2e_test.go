@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	atOnce  = 2                // cases that run at the same time
-	perCase = 60 * time.Second // most take one; a busy machine needs room
+	atOnce  = 2               // cases that run at the same time
+	perCase = 3 * time.Minute // most take a second; a busy machine needs room
 )
 
 func TestMain(m *testing.M) { testscript.Main(tidy{m}, commands) }
