@@ -65,7 +65,7 @@ func (c *config) Options() []option.Option {
 	)
 	opts = append(opts, c.jwt.Options()...)
 	return append(opts,
-		option.Switch("wait_for_delivery", &c.wait).Default("false").Help("Answer a request only when its records are settled: stored in files, or delivered by every output."),
+		option.Switch("wait_for_delivery", &c.wait).Default("false").Help("Answer a request only when its records are settled: stored in files, or delivered by every output. Records that were given up are answered with 500."),
 	)
 }
 
@@ -75,20 +75,21 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	if err := errors.Join(c.where.Check(), c.jwt.Check()); err != nil {
 		return nil, err
 	}
-	if v, ok := option.Lookup(env.Properties, "storage.type"); ok && strings.EqualFold(v.Text, "filesystem") {
-		c.wait = true // it takes no longer than storing them
+	in := &input{config: *c, env: env, answers: httpserver.WaitOf(env.Properties)}
+	if c.wait {
+		in.answers = httpserver.ForOutputs
 	}
-	in := &input{config: *c, env: env}
 	in.refused.Counter = env.Metrics.Counter("requests_refused_total", "Requests whose records were not taken")
 	return in, nil
 }
 
 type input struct {
 	config
-	env plugin.Env
-	l   *listen.Listener
-	to  plugin.Emitter
-	jwt *jwt.Checker // nil: everybody is let in
+	env     plugin.Env
+	answers httpserver.Wait
+	l       *listen.Listener
+	to      plugin.Emitter
+	jwt     *jwt.Checker // nil: everybody is let in
 
 	refused burst.Log
 }
@@ -176,7 +177,7 @@ func (in *input) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return in.emit(r.Context(), in.batches(r, records))
+	return in.answers.Deliver(r.Context(), in.to, in.batches(r, records)...)
 }
 
 // batches sorts records by their tags.
@@ -212,30 +213,4 @@ func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch 
 }
 
 // Replays implements [plugin.Replayer]: a client that waits and is not answered sends again.
-func (in *input) Replays() bool { return in.wait }
-
-// emit brings batches to the pipeline and waits until they are settled, if it should.
-func (in *input) emit(ctx context.Context, batches []*event.Batch) error {
-	settled := make(chan struct{}, len(batches))
-	take, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for _, b := range batches {
-		if in.wait {
-			b.OnSettled(func(event.Outcome) { settled <- struct{}{} })
-		}
-		if err := in.to.Emit(take, b); err != nil {
-			return &httpserver.Refusal{Status: http.StatusServiceUnavailable, Reason: "the agent has no room for records now: " + err.Error()}
-		}
-	}
-	for range batches {
-		if !in.wait {
-			break
-		}
-		select {
-		case <-settled:
-		case <-ctx.Done():
-			return &httpserver.Refusal{Status: http.StatusServiceUnavailable, Reason: "the agent stops before the records are settled; send them again"}
-		}
-	}
-	return nil
-}
+func (in *input) Replays() bool { return in.answers != httpserver.ForRoom }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/agent/internal/certtest"
 	"github.com/fluent/fluent-bit-go/agent/internal/compression"
+	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
 	"github.com/fluent/fluent-bit-go/agent/internal/inputtest"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
@@ -182,27 +183,32 @@ func TestRecordsMayTellTheirOrigin(t *testing.T) {
 }
 
 func TestTheAnswerMayWaitForTheSettlement(t *testing.T) {
-	a := start(t, nil, "wait_for_delivery", "on")
-	a.Hold()
-	answer := make(chan int)
-	go func() { status, _ := a.post(t, "/t", isJSON, `{"a":1}`); answer <- status }()
-	a.WaitFor(t, 1)
-	select {
-	case s := <-answer:
-		t.Fatal("answered before the settlement: ", s)
-	case <-time.After(20 * time.Millisecond):
+	f := func(how event.Outcome, want int) {
+		a := start(t, nil, "wait_for_delivery", "on")
+		a.Hold()
+		answer := make(chan int)
+		go func() { status, _ := a.post(t, "/t", isJSON, `{"a":1}`); answer <- status }()
+		a.WaitFor(t, 1)
+		select {
+		case s := <-answer:
+			t.Fatal("answered before the settlement: ", s)
+		case <-time.After(20 * time.Millisecond):
+		}
+		a.Settle(how)
+		if got := <-answer; got != want {
+			t.Errorf("%v: %d, want %d", how, got, want)
+		}
 	}
-	a.Settle(event.Delivered)
-	if got := <-answer; got != 201 {
-		t.Error(got)
-	}
+	f(event.Delivered, 201)
+	f(event.Filtered, 201)
+	f(event.GivenUp, 500)
 }
 
 func TestWithFileStorageTheAnswerMeansStored(t *testing.T) {
 	env := inputtest.New().Env
 	env.Properties = []option.Property{{Key: "storage.type", Value: option.Value{Text: "filesystem"}}}
 	in, err := new(config).New(env)
-	if err != nil || !in.(*input).wait {
+	if err != nil || in.(*input).answers != httpserver.ForStorage {
 		t.Error("it does not wait: ", err)
 	}
 }

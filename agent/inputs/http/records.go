@@ -13,9 +13,6 @@ import (
 	"github.com/fluent/fluent-bit-go/event"
 )
 
-// patience is how long a request waits for room while the input is paused.
-const patience = 5 * time.Second
-
 type body uint8
 
 const (

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
 	"github.com/fluent/fluent-bit-go/agent/internal/listen"
@@ -30,10 +29,7 @@ var Plugin = plugin.Spec[plugin.Input]{
 	Config:  func() plugin.Config[plugin.Input] { return new(config) },
 }
 
-const (
-	defaultPort = 80
-	patience    = 30 * time.Second // for room in the pipeline
-)
+const defaultPort = 80
 
 type config struct {
 	where      listen.Settings
@@ -41,7 +37,6 @@ type config struct {
 	uri        string
 	fromURI    bool
 	successful int
-	wait       bool
 }
 
 func (c *config) Options() []option.Option {
@@ -70,19 +65,17 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	if _, said := option.Lookup(env.Properties, "tag_from_uri"); !said {
 		c.fromURI = false
 	}
-	if v, ok := option.Lookup(env.Properties, "storage.type"); ok && strings.EqualFold(v.Text, "filesystem") {
-		c.wait = true // it takes no longer than storing them
-	}
-	return &input{config: *c, env: env}, nil
+	return &input{config: *c, env: env, answers: httpserver.WaitOf(env.Properties)}, nil
 }
 
 type input struct {
 	config
-	env   plugin.Env
-	l     *listen.Listener
-	to    plugin.Emitter
-	names dictionary
-	bad   atomic.Int64 // samples
+	env     plugin.Env
+	answers httpserver.Wait
+	l       *listen.Listener
+	to      plugin.Emitter
+	names   dictionary
+	bad     atomic.Int64 // samples
 }
 
 // Start opens the port.
@@ -105,7 +98,7 @@ func (in *input) Run(ctx context.Context, to plugin.Emitter) error {
 }
 
 // Replays implements [plugin.Replayer]: a client that is not answered sends again.
-func (in *input) Replays() bool { return in.wait }
+func (in *input) Replays() bool { return in.answers != httpserver.ForRoom }
 
 // ServeHTTP takes one request.
 func (in *input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +150,7 @@ func (in *input) take(w http.ResponseWriter, r *http.Request) error {
 			tag = t
 		}
 	}
-	return in.emit(r.Context(), event.Payload(tag, event.Metrics, data))
+	return in.answers.Deliver(r.Context(), in.to, event.Payload(tag, event.Metrics, data))
 }
 
 // complain tells of samples that make no sense, ever more seldom: the sender would only send them again.
@@ -165,27 +158,5 @@ func (in *input) complain(n int, err error) {
 	before := in.bad.Add(int64(n)) - int64(n)
 	if before == 0 || bits.Len64(uint64(before)) != bits.Len64(uint64(before)+uint64(n)) {
 		in.env.Log.Warn(fmt.Sprintf("%d samples are left out (so far: %d): %v", n, before+int64(n), err))
-	}
-}
-
-// emit brings a batch to the pipeline and waits until it is settled, if it should.
-func (in *input) emit(ctx context.Context, b *event.Batch) error {
-	settled := make(chan struct{})
-	if in.wait {
-		b.OnSettled(func(event.Outcome) { close(settled) })
-	}
-	take, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := in.to.Emit(take, b); err != nil {
-		return &httpserver.Refusal{Status: http.StatusServiceUnavailable, Reason: "the agent has no room for metrics now: " + err.Error()}
-	}
-	if !in.wait {
-		return nil
-	}
-	select {
-	case <-settled:
-		return nil
-	case <-ctx.Done():
-		return &httpserver.Refusal{Status: http.StatusServiceUnavailable, Reason: "the agent stops before the metrics are settled; send them again"}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/compression"
+	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
 	"github.com/fluent/fluent-bit-go/agent/internal/inputtest"
 	"github.com/fluent/fluent-bit-go/agent/internal/promtext"
 	"github.com/fluent/fluent-bit-go/agent/internal/remotewrite"
@@ -205,7 +206,7 @@ func TestWithFilesAnAnswerWaitsForThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := built.(*input)
-	in.wait = true
+	in.answers = httpserver.ForStorage
 	held, answered := make(chan *event.Batch, 1), make(chan error)
 	in.to = emitter(func(b *event.Batch) { held <- b })
 	req, _ := http.NewRequest(http.MethodPost, "/", bytes.NewReader(pack(t, "a 1\n")))
