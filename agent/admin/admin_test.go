@@ -269,7 +269,7 @@ func TestClientsThatDawdleKeepNobodyOut(t *testing.T) {
 				if resp, _ := ask(t, "GET", base+"/api/v1/health", ""); resp.StatusCode != 200 {
 					t.Errorf("%d", resp.StatusCode)
 				}
-				if d := time.Since(begin); d > 5*time.Second {
+				if d := time.Since(begin); d > patience { // it waited for a dawdler's end
 					t.Errorf("a probe took %v", d)
 				}
 			}

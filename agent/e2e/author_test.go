@@ -74,7 +74,7 @@ func TestFromNothingToRecordsThatArrive(t *testing.T) {
 		text := strings.ReplaceAll(string(yaml), "./"+name+".so", filepath.Join(d.dir, name, name+".so"))
 		out := filepath.Join(d.dir, name+".out")
 		p := plugintest.Agent(t, strings.ReplaceAll(text, "/dev/stdout", out))
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 			b, _ := os.ReadFile(out)
 			if strings.Contains(p.Stdout()+string(b), want) {
 				break
@@ -201,7 +201,7 @@ pipeline:
       url: `+r.URL+`
       token: hunter22
 `)
-		for end := time.Now().Add(20 * time.Second); r.count() < 18; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(60 * time.Second); r.count() < 18; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%v: only %d records\n%s", plugins, r.count(), p.Log())
 			}
@@ -319,7 +319,7 @@ func TestSavedSourceIsBuiltAndLoadedAgain(t *testing.T) {
 		if err != nil {
 			t.Errorf("%v\n%s", err, out.String())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		cmd.Process.Kill()
 		t.Errorf("dev does not end:\n%s", out.String())
 	}

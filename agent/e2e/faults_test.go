@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	grace    = 1 * time.Second // of every agent here
-	overtime = 2 * time.Second // what shutting down may take beyond
+	grace    = 1 * time.Second  // of every agent here
+	overtime = 10 * time.Second // what shutting down may take beyond on a busy machine; what hangs takes for ever
 )
 
 func TestFaultsOfPlugins(t *testing.T) {
@@ -45,7 +45,7 @@ func testFaultsInFlush(t *testing.T, bin, so string) {
 	f("OSExit", "exit", "ended: exit status 3")
 	f("NilDereference", "nil", "nil pointer dereference")
 	f("SegvInC", "segv", "SIGSEGV")
-	f("HangInFlush", "hang", "FLBPluginFlush has not returned within 300ms", "plugin.flush_timeout", "0.3")
+	f("HangInFlush", "hang", "FLBPluginFlush has not returned within 1s", "plugin.flush_timeout", "1")
 	f("FloodOnStderr", "stderr", strings.Repeat("x", 99))
 	f("RepliesNobodyAskedFor", "forge", "the worker of plugin 'fault' ended")
 

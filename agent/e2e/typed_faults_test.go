@@ -143,11 +143,16 @@ func testTypedFaults(t *testing.T, c typedConfig) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	})
-	running := func(name string, c typedConfig, said string, afterwards ...string) {
+	running := func(name string, c typedConfig, said []string, afterwards ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := c.start(t)
-			a.waitFor("'"+said+"'", func() bool { return strings.Contains(a.read("stderr")+a.read("stdout"), said) })
+			for _, s := range said {
+				a.waitFor("'"+s+"'", func() bool {
+					noted, _ := os.ReadFile(strings.TrimPrefix(c.properties[0], "out "))
+					return strings.Contains(a.read("stderr")+a.read("stdout")+string(noted), s)
+				})
+			}
 			if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
@@ -167,15 +172,16 @@ func testTypedFaults(t *testing.T, c typedConfig) {
 			}
 		})
 	}
-	running("SecretInLog", with("mode tell", "token sesame-open"), "printed …", "logged … token=…")
+	running("SecretInLog", with("mode tell", "token sesame-open"), []string{"printed …", "logged … token=…"})
 	// The worker gives a plugin up, or the pipeline the worker: whoever is first says so.
 	late := []string{"typed.0 (", filepath.Base(with().path("")) + ":", "; have it end when it is told to"}
-	running("CloseHangs", with("mode hang-close"), "starting mode=hang-close", late...)
+	started := map[string]string{"input": `{"n"=>2}`, "output": `{"message":"dummy"}`}[c.kind]
+	running("CloseHangs", with("mode hang-close"), []string{"starting mode=hang-close", started}, late...)
 	if c.kind == "input" {
-		running("RunIgnoresItsEnd", with("mode hang"), `{"n"=>2}`, late...)
+		running("RunIgnoresItsEnd", with("mode hang"), []string{started}, late...)
 		return
 	}
-	running("FlushHangs", with("mode hang", "plugin.flush_timeout 0.3"), "it is started anew",
+	running("FlushHangs", with("mode hang", "plugin.flush_timeout 0.3"), []string{"it is started anew"},
 		"the worker of plugin 'typed' ended: the plugin's Flush has not returned within 300ms; find out what it waits for, or raise plugin.flush_timeout", "typed.0 (", filepath.Base(with().path(""))+":")
-	running("SecretInPanic", with("mode tell-panic", "token sesame-open"), "panic: panicked with …")
+	running("SecretInPanic", with("mode tell-panic", "token sesame-open"), []string{"panic: panicked with …"})
 }

@@ -143,7 +143,7 @@ func (r *rig) count(line string) int {
 // waitFor polls until cond holds.
 func waitFor(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
-	for end := time.Now().Add(20 * time.Second); !cond(); {
+	for end := time.Now().Add(60 * time.Second); !cond(); {
 		if time.Now().After(end) {
 			tb.Fatal("still waiting for " + what)
 		}

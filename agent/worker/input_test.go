@@ -65,7 +65,7 @@ func (r *rig) input(to plugin.Emitter, name string, kv ...string) (n *input, sto
 			if err != nil {
 				r.tb.Errorf("Run: %v", err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(60 * time.Second):
 			r.tb.Fatal("Run does not end")
 		}
 		if err := n.Close(); err != nil {

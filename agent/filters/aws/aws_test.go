@@ -149,7 +149,7 @@ func TestWhatFailedIsTriedAgain(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- f.Background(ctx) }()
 	i.down.Store(false)
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(60 * time.Second); ; {
 		if got := pass(t, f, `{}`); got == `{"az":"eu-north-1b","ec2_instance_id":"i-0aa11"}` {
 			break
 		} else if time.Now().After(deadline) {

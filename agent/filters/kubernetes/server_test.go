@@ -122,7 +122,7 @@ func serve(t *testing.T, c *cluster) string {
 func eventually(t *testing.T, f *filter, want string) {
 	t.Helper()
 	var got string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if got = pass(t, f, shopTag, `{"a":1}`); strings.Contains(got, want) {
 			return
 		}
