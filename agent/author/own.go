@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -22,7 +23,19 @@ type modules []module
 // module is a plugin's package, and where its module comes from.
 type module struct {
 	Path, Version, Dir string
+	Own                bool   // of the checkout that the agent is built from
 	Alias              string // the package's name in the program that is written
+}
+
+// majorVersion is how a module's path ends from version 2 on. Versions must agree with it.
+var majorVersion = regexp.MustCompile(`[/.]v[2-9][0-9]*$|[/.]v1[0-9]+$`)
+
+// Placeholder is the version of a module that is taken from a folder.
+func (m module) Placeholder() string {
+	if major := majorVersion.FindString(m.Path); major != "" {
+		return major[1:] + ".0.0"
+	}
+	return "v0.0.0"
 }
 
 // String implements flag.Value.
@@ -45,7 +58,11 @@ func (m *modules) Set(s string) error {
 		}
 		dir = abs
 	}
-	*m = append(*m, module{Path: path, Version: version, Dir: dir, Alias: fmt.Sprintf("p%d", len(*m))})
+	own := path == fluentbit.Module || strings.HasPrefix(path, fluentbit.Module+"/")
+	if own && (dir != "" || version != "") {
+		return errors.New("is part of fluent-bit-go itself; name it without a version and a folder, and another checkout with -source")
+	}
+	*m = append(*m, module{Path: path, Version: version, Dir: dir, Own: own, Alias: fmt.Sprintf("p%d", len(*m))})
 	return nil
 }
 
@@ -118,7 +135,7 @@ require (
 	{{.SDK}} v0.0.0
 	{{.Agent}} v0.0.0
 {{- range .With}}{{if .Dir}}
-	{{.Path}} v0.0.0{{end}}{{end}}
+	{{.Path}} {{.Placeholder}}{{end}}{{end}}
 )
 
 replace {{.SDK}} => {{.Source}}
@@ -190,7 +207,7 @@ func (o *own) write() error {
 // compile fetches what the plugins need and builds.
 func (o *own) compile(ctx context.Context, file string) error {
 	for _, m := range o.with {
-		if m.Dir != "" {
+		if m.Dir != "" || m.Own {
 			continue
 		}
 		version := m.Version
@@ -200,9 +217,6 @@ func (o *own) compile(ctx context.Context, file string) error {
 		if err := o.goCommand(ctx, "get", m.Path+"@"+version); err != nil {
 			return err
 		}
-	}
-	if err := o.goCommand(ctx, "mod", "tidy"); err != nil {
-		return err
 	}
 	return o.goCommand(ctx, "build", "-o", file, ".")
 }

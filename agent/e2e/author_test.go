@@ -227,15 +227,21 @@ pipeline:
 	}
 	t.Run("compiled in", func(t *testing.T) {
 		t.Setenv("GOWORK", "off")
+		t.Setenv("GOPROXY", "off") // the module's path leads there to somebody else's SDK
+		d := &desk{t, d.dir, d.bin}
 		sdk := "github.com/fluent/fluent-bit-go/examples/"
 		d.must("", "fluent-bit", "build", "-source", root, "-o", own, "--with", sdk+"filter_redact/redact", "--with", sdk+"out_webhook/webhook")
 		check(own)
+		if out, err := d.run("", "fluent-bit", "build", "--with", sdk+"filter_redact/redact@v1.0.0"); err == nil || !strings.Contains(out, "is part of fluent-bit-go itself") {
+			t.Error(out)
+		}
 	})
 }
 
 // An agent of one's own from the source that the program carries, with a plugin that was just begun.
 func TestAgentWithANewPluginIsBuiltFromTheProgramAlone(t *testing.T) {
 	d := newDesk(t)
+	t.Setenv("GOPROXY", "off")
 	d.must("", "fluent-bit", "plugin", "new", "filter_mine")
 	d.must("", "fluent-bit", "build", "--with", "example.com/filter_mine=filter_mine", "-o", "agent")
 	out := d.must("", "./agent", "-F", "mine", "-h")
