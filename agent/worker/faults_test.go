@@ -87,7 +87,7 @@ func TestNoFaultInFlushLosesARecord(t *testing.T) {
 	f("exit", "exit status 3")
 	f("nil", "nil pointer dereference")
 	f("segv", "SIGSEGV")
-	f("hang", "FLBPluginFlush has not returned within 100ms", "plugin.flush_timeout", "0.1")
+	f("hang", "FLBPluginFlush has not returned within 700ms", "plugin.flush_timeout", "0.7")
 	f("close", "ended: it closed")
 	f("forge", "ended: ")
 }
