@@ -157,7 +157,7 @@ func (c *commandLine) warn(msg, cure string) {
 }
 
 func property(key, value string) option.Property {
-	v := option.Value{Kind: option.KindText, Text: value, Pos: onCommandLine}
+	v := option.Value{Kind: option.KindText, Text: strings.TrimSpace(value), Pos: onCommandLine}
 	return option.Property{Key: strings.ToLower(key), Value: v, Pos: onCommandLine}
 }
 

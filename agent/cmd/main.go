@@ -93,9 +93,7 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	} else if !c.Quiet {
 		writeBanner(stderr)
 	}
-	if err := a.openLog(); err != nil {
-		return fail(stderr, err, exitUsage)
-	}
+	a.openLog()
 	defer a.closeLog()
 	return a.run(ctx, args, built, c, stdout, stderr)
 }
