@@ -30,7 +30,7 @@ func TestUselessLinesBecomeWarnings(t *testing.T) {
 	check(t, "errors", faults, "")
 	check(t, "tree", tree, `service flsuh@4:5="1"@4:12
 service @set@5:5="x"@5:12
-input y@10:1
+input x@10:1
   output z@13:5
 warning main.conf:1:1: the command '@sett' is unknown and has no effect; did you mean 'SET'?
 warning main.conf:2:6: the variable's name ends in a blank; write @SET name=value without blanks
@@ -39,7 +39,7 @@ warning main.conf:5:5: '@SET' is a command only at the beginning of a line; move
 warning main.conf:6:1: the section [INPT] is unknown and has no effect; did you mean 'input'?
 warning main.conf:8:1: the section [PLUGINS] has no effect in a main configuration file; move it to a file of its own and name that as plugins_file in [SERVICE]
 warning main.conf:13:5: '[OUTPUT]' is indented, so it is a part of the section above; move it to the left margin
-warning main.conf:12:5: an input has several names; the last one counts; remove one of them
+warning main.conf:12:5: an input has several names; the first one counts; remove one of them
 warning main.conf:4:5: the service key 'flsuh' is unknown and has no effect; did you mean 'flush'?
 warning main.conf:5:5: the service key '@set' is unknown and has no effect
 `)
