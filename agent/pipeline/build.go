@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,9 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props, Vars: b.tree.Vars,
 		Parser: func(name string) (plugin.Parser, bool) {
 			x, ok := p.parsers[name]
+			if !ok {
+				inst.missed, inst.nearest = name, option.Suggest(name, slices.Sorted(maps.Keys(p.parsers)))
+			}
 			return x, ok
 		},
 		Multiline: p.multilines.Use,
@@ -184,14 +188,10 @@ func (b *builder) filter(s config.Section) {
 		b.fail(err)
 		return
 	}
-	m, err := newMatcher(set.matching)
-	if err != nil {
-		b.fail(err)
-		return
-	}
+	m := newMatcher(set.matching, s.Props)
 	f.matcher = &m
-	if !set.has {
-		b.warn(s.Pos, "add match: '*'", "filter %s has no match and sees no record", f.shown())
+	if !m.set() {
+		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("filter %s has no match and would see no record", f.shown()), Cure: "add match: '*'"})
 	}
 	if set.active {
 		b.p.filters = append(b.p.filters, f)
@@ -214,16 +214,13 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		b.fail(err)
 		return
 	}
-	if !set.has {
+	o.matcher = newMatcher(set.matching, s.Props)
+	if !o.matcher.set() {
 		if inputs == 1 && outputs == 1 {
-			set.match = "*"
+			o.matcher.pattern = "*"
 		} else {
 			o.unmatched = true
 		}
-	}
-	if o.matcher, err = newMatcher(set.matching); err != nil {
-		b.fail(err)
-		return
 	}
 	o.workers = max(1, spec.Workers)
 	if set.workers > 0 {
@@ -275,7 +272,7 @@ func (b *builder) parser(s config.Section) {
 	spec := b.specs.Parsers[i]
 	cfg := spec.Config()
 	opts := append(cfg.Options(), option.String("format", new(string)))
-	if err := option.Decode(opts, s.Props, s.Pos); err != nil {
+	if err := option.Decode(opts, b.known(opts, s), s.Pos); err != nil {
 		b.fail(err)
 		return
 	}
@@ -289,7 +286,7 @@ func (b *builder) parser(s config.Section) {
 }
 
 func (b *builder) multilineParser(s config.Section) {
-	def := multiline.Definition{Name: s.Name, Pos: s.Pos, Props: s.Props}
+	def := multiline.Definition{Name: s.Name, Pos: s.Pos, Props: b.known(multiline.Options(), s)}
 	for _, g := range s.Groups {
 		def.Rules = append(def.Rules, multiline.Definition{Pos: g.Pos, Props: g.Props})
 	}
@@ -303,6 +300,17 @@ func (b *builder) multilineParser(s config.Section) {
 	case !b.p.multilines.Add(p):
 		b.warn(s.Pos, "rename this one", "multiline parser '%s' has no effect: another one of that name, built in or defined before, is used", s.Name)
 	}
+}
+
+// known are the properties of a parser's section that opts take. The others are warned about: the C agent passes
+// over them, so there are files that have such.
+func (b *builder) known(opts []option.Option, s config.Section) []option.Property {
+	known, faults := option.Known(opts, s.Props)
+	for _, f := range faults {
+		f.Msg += " of the parser '" + s.Name + "'"
+		b.p.Warnings = append(b.p.Warnings, f)
+	}
+	return known
 }
 
 // at gives err a position unless it knows a better one.

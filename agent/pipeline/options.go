@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/agent/internal/listen"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/internal/regex"
+	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
 	"github.com/fluent/fluent-bit-go/option"
 )
 
@@ -20,6 +23,7 @@ type common struct {
 	level    slog.Level
 	hasLevel bool
 	suppress time.Duration
+	active   bool
 }
 
 func (c *common) options() []option.Option {
@@ -30,27 +34,22 @@ func (c *common) options() []option.Option {
 			return logger.ParseLevel(s)
 		}).Help("Log level of this instance: off, error, warn, info, debug or trace. Without it the service's."),
 		option.Duration("log_suppress_interval", &c.suppress).Default("0").Help("Hide a log line that repeats itself within this time."),
+		option.Switch("active", &c.active).Default("true").Help("off: a filter is checked but not used. Other plugins cannot be switched off so."),
 	}
 }
 
 // matching are the settings of what takes records by tag.
 type matching struct {
 	match      string
-	matchRegex string
-	matchPos   option.Pos
-	has        bool
+	matchRegex *regex.Regexp
 }
 
 func (m *matching) options() []option.Option {
 	return []option.Option{
-		option.Nested("match", "string", func(v option.Value) error {
-			m.match, m.matchPos, m.has = v.Text, v.Pos, true
-			return nil
-		}).Help("Which tags to take; * stands for any run of characters."),
-		option.Nested("match_regex", "string", func(v option.Value) error {
-			m.matchRegex, m.matchPos, m.has = v.Text, v.Pos, true
-			return nil
-		}).Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
+		option.String("match", &m.match).
+			Help("Which tags to take; * stands for any run of characters."),
+		option.Var("match_regex", "string", &m.matchRegex, regex.Compile).
+			Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
 	}
 }
 
@@ -93,12 +92,10 @@ func (s *inputSettings) options() []option.Option {
 type filterSettings struct {
 	common
 	matching
-	active bool
 }
 
 func (s *filterSettings) options() []option.Option {
-	return append(append(s.common.options(), s.matching.options()...),
-		option.Switch("active", &s.active).Default("true").Help("off: the filter is checked but not used."))
+	return append(s.common.options(), s.matching.options()...)
 }
 
 // outputSettings are the settings that every output has.
@@ -163,18 +160,25 @@ func parseRetryLimit(s string) (retryLimit, error) {
 	return retryLimit(n), nil
 }
 
-// network are the keys of listeners and clients. The C agent takes them on any instance, so they are
-// no unknown keys, whoever reads them. A plugin that declares a group of them itself knows all there is.
-func network(own []option.Option, props *[]option.Property) []option.Option {
-	var opts []option.Option
-	declared := func(prefix string) bool {
-		return slices.ContainsFunc(own, func(o option.Option) bool { return strings.HasPrefix(o.Name, prefix) })
+// network are the keys of listeners and clients. The C agent takes them on any input and output, so they are
+// no unknown keys, whoever reads them. A plugin that declares one of a group knows the whole group.
+func network(kind string, own []option.Option) []option.Option {
+	var all, opts []option.Option
+	switch kind {
+	case "input":
+		all = append(new(listen.Settings).Options(), new(upstream.Net).Options()...)
+	case "output":
+		all = new(upstream.Settings).Options()
+		opts = append(opts, option.Rest("_debug.http.", new([]option.Property)))
+	default:
+		return nil
 	}
-	for _, name := range []string{"host", "port", "listen", "ipv6", "net.", "tls", "_debug.", "telemetry", "storage."} {
-		if declared(name) {
-			continue
+	for _, o := range append(all, option.Switch("ipv6", new(bool))) {
+		group, _, _ := strings.Cut(o.Name, ".")
+		declared := func(o option.Option) bool { return o.Name == group || strings.HasPrefix(o.Name, group+".") }
+		if !slices.ContainsFunc(own, declared) {
+			opts = append(opts, option.Strings(o.Name, new([]string)))
 		}
-		opts = append(opts, option.Rest(name, props).Help("Network and transport settings, for plugins that use them."))
 	}
 	return opts
 }
