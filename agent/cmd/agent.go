@@ -120,7 +120,7 @@ func (a *agent) closeLog() {
 func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings {
 	s := a.service
 	return pipeline.Settings{
-		Flush: s.Flush, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
+		Flush: s.Flush, Adaptive: s.FlushAdaptive, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
 		MemoryBudget: s.Storage.MemoryBudget, Storage: storageSettings(s.Storage), MultilineLimit: s.MultilineBufferLimit,
 		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
 		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity, Metrics: own,
@@ -152,7 +152,6 @@ func (a *agent) warn(p *pipeline.Pipeline) {
 
 // notYet are service keys whose work is not in this build; asking for it is worth a word.
 var notYet = map[string]string{
-	"flush.adaptive":     "adaptive flushing is not in this build yet: the interval stays",
 	"enable_chunk_trace": "chunk traces are not in this build yet",
 	"security.fips_mode": "FIPS mode is not in this build yet",
 }

@@ -419,6 +419,7 @@ func TestServiceDecodesWhatTheFileSays(t *testing.T) {
 -- main.conf --
 [SERVICE]
     Flush 0.2
+    Grace 0
     Log_Level Warning
     Storage.Sync FULL
     scheduler.base 3000
@@ -431,10 +432,10 @@ func TestServiceDecodesWhatTheFileSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := ServiceOf(tree)
-	if err == nil || err.Error() != "main.conf:8:15: http_port: '70000' is not between 1 and 65535" {
+	if err == nil || err.Error() != "main.conf:9:15: http_port: '70000' is not between 1 and 65535" {
 		t.Error(err)
 	}
-	if s.Flush != 200*time.Millisecond || s.LogLevel != "warn" || s.Storage.Sync != "full" || s.SchedulerCap != 3000*time.Second || s.HTTPPort != 22091 || s.ParsersFile[0] != "p.conf" {
+	if s.Flush != 200*time.Millisecond || s.Grace != time.Second || s.LogLevel != "warn" || s.Storage.Sync != "full" || s.SchedulerCap != 3000*time.Second || s.HTTPPort != 22091 || s.ParsersFile[0] != "p.conf" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -174,7 +174,7 @@ func ServiceOptions(s *Service) []option.Option {
 		atLeast("flush.down_steps", &a.DownSteps, 1).Default("3").
 			Help("Flushes in a row under less pressure before the interval becomes longer."),
 		option.Duration("grace", &s.Grace).Default("5").
-			Help("How long pending records may take to be delivered at shutdown, in seconds; -1 waits until all are."),
+			Help("How long pending records may take to be delivered at shutdown, in seconds and at least one; -1 waits until all are."),
 		option.Switch("daemon", &s.Daemon).Default("off").
 			Help("Detach from the terminal and run in the background."),
 		option.String("log_file", &s.LogFile).
@@ -289,6 +289,9 @@ func ServiceOf(t *Tree) (Service, error) {
 	}
 	err := errors.Join(option.Decode(s.TagRecords.options(), nil, option.Pos{}), option.Decode(opts, known, option.Pos{}))
 	s.SchedulerCap = max(s.SchedulerCap, s.SchedulerBase)
+	if s.Grace >= 0 {
+		s.Grace = max(s.Grace, time.Second) // the C agent looks once a second whether it is over
+	}
 	return s, err
 }
 
