@@ -153,7 +153,6 @@ func (a *agent) warn(p *pipeline.Pipeline) {
 // notYet are service keys whose work is not in this build; asking for it is worth a word.
 var notYet = map[string]string{
 	"enable_chunk_trace": "chunk traces are not in this build yet",
-	"security.fips_mode": "FIPS mode is not in this build yet",
 }
 
 // warnNotYet warns about what the configuration switches on and this build does not do.
