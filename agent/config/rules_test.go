@@ -56,6 +56,11 @@ main.conf:10:5: cannot read the file of the variable 'X': no such file or direct
 `)
 }
 
+func TestOneFaultTellsThatAWholeFileIsIndented(t *testing.T) {
+	_, faults := load(t, "-- main.conf --\n    [SERVICE]\n        Flush 1\n    [INPUT]\n        Name x\n")
+	check(t, "errors", faults, "main.conf:1:5: the section header '[SERVICE]' is indented; move it to the left margin\n")
+}
+
 func TestFaultsBeyondAHundredAreCutShort(t *testing.T) {
 	_, faults := load(t, "-- main.conf --\n[INPUT]\n  Name x\n"+strings.Repeat("  Key\n", 5000))
 	lines := strings.Split(strings.TrimSpace(faults), "\n")
