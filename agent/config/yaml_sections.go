@@ -32,9 +32,14 @@ func (y *yamlFile) document(root *yaml.Node) {
 			y.env(p.Value)
 		}
 	}
+	included := false
 	for _, p := range v.Map {
 		file, known := topKeys[p.Key]
 		switch {
+		case p.Key == "env" && included:
+			told, warned := len(y.r.faults), len(y.r.tree.Warnings)
+			y.env(p.Value) // again: it counts more than what was included above it
+			y.r.faults, y.r.tree.Warnings = y.r.faults[:told], y.r.tree.Warnings[:warned]
 		case !known:
 			names := slices.Sorted(maps.Keys(topKeys))
 			cure := option.Suggest(p.Key, names)
@@ -46,6 +51,7 @@ func (y *yamlFile) document(root *yaml.Node) {
 			y.r.warn(p.Pos, "move it to the main configuration file", "the section '%s' has no effect in a %s", p.Key, y.kind)
 		default:
 			y.top(p)
+			included = included || p.Key == "includes"
 		}
 	}
 }
