@@ -250,69 +250,6 @@ func (b *builder) custom(s config.Section) {
 	b.p.customs = append(b.p.customs, c)
 }
 
-func (b *builder) parser(s config.Section) {
-	format, ok := option.Lookup(s.Props, "format")
-	switch {
-	case s.Name == "":
-		b.fail(&option.Error{Pos: s.Pos, Msg: "this parser has no name", Cure: "add the property 'name'"})
-		return
-	case !ok:
-		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("parser '%s' has no format", s.Name), Cure: "add the property 'format': json, regex, ltsv or logfmt"})
-		return
-	}
-	if _, twice := b.p.parsers[s.Name]; twice {
-		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("parser '%s' is defined twice", s.Name), Cure: "rename one of them"})
-		return
-	}
-	i := slices.IndexFunc(b.specs.Parsers, func(sp plugin.Spec[plugin.Parser]) bool { return strings.EqualFold(sp.Name, format.Text) })
-	if i < 0 {
-		b.fail(&option.Error{Pos: format.Pos, Msg: fmt.Sprintf("parser '%s': unknown format '%s'", s.Name, format.Text), Cure: "use json, regex, ltsv or logfmt"})
-		return
-	}
-	spec := b.specs.Parsers[i]
-	cfg := spec.Config()
-	opts := append(cfg.Options(), option.String("format", new(string)))
-	if err := option.Decode(opts, b.known(opts, s), s.Pos); err != nil {
-		b.fail(err)
-		return
-	}
-	inst := instance{name: s.Name, log: logger.New(b.set.Sink, "parser:"+s.Name, logger.Options{Level: b.set.Level})}
-	parser, err := cfg.New(b.env(&inst, s.Props))
-	if err != nil {
-		b.fail(at(s.Pos, "parser "+s.Name, err))
-		return
-	}
-	b.p.parsers[s.Name] = parser
-}
-
-func (b *builder) multilineParser(s config.Section) {
-	def := multiline.Definition{Name: s.Name, Pos: s.Pos, Props: b.known(multiline.Options(), s)}
-	for _, g := range s.Groups {
-		def.Rules = append(def.Rules, multiline.Definition{Pos: g.Pos, Props: g.Props})
-	}
-	p, err := multiline.Define(def, func(name string) (plugin.Parser, bool) {
-		x, ok := b.p.parsers[name]
-		return x, ok
-	})
-	switch {
-	case err != nil:
-		b.fail(err)
-	case !b.p.multilines.Add(p):
-		b.warn(s.Pos, "rename this one", "multiline parser '%s' has no effect: another one of that name, built in or defined before, is used", s.Name)
-	}
-}
-
-// known are the properties of a parser's section that opts take. The others are warned about: the C agent passes
-// over them, so there are files that have such.
-func (b *builder) known(opts []option.Option, s config.Section) []option.Property {
-	known, faults := option.Known(opts, s.Props)
-	for _, f := range faults {
-		f.Msg += " of the parser '" + s.Name + "'"
-		b.p.Warnings = append(b.p.Warnings, f)
-	}
-	return known
-}
-
 // at gives err a position unless it knows a better one.
 func at(pos option.Pos, what string, err error) error {
 	if e := (*option.Error)(nil); errors.As(err, &e) {
