@@ -33,7 +33,7 @@ func (c *common) options() []option.Option {
 			c.hasLevel = true
 			return logger.ParseLevel(s)
 		}).Help("Log level of this instance: off, error, warn, info, debug or trace. Without it the service's."),
-		option.Duration("log_suppress_interval", &c.suppress).Default("0").Help("Hide a log line that repeats itself within this time."),
+		option.Var("log_suppress_interval", "time", &c.suppress, option.AtLeast(option.ParseDuration, 0)).Default("0").Help("Hide a log line that repeats itself within this time."),
 		option.Switch("active", &c.active).Default("true").Help("off: a filter is checked but not used. Other plugins cannot be switched off so."),
 	}
 }
@@ -73,12 +73,12 @@ func (s *inputSettings) options() []option.Option {
 	return append(append(s.common.options(), s.rate.options()...),
 		option.String("tag", &s.tag).Help("Tag of the records; the instance's name when not given."),
 		option.Switch("routable", &s.routable).Default("true").Help("off: records are counted and processed but go to no output."),
-		option.Size("mem_buf_limit", &s.memBufLimit).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
+		option.Var("mem_buf_limit", "size", &s.memBufLimit, option.AtLeast(option.ParseSize, 0)).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
 		option.Enum("storage.type", &s.storage, "memory", "filesystem", "memrb").Default("memory").Help("Where records wait for delivery: in memory, in files below the service's storage.path, which survive the end of the agent, or in memory where the oldest make room for the newest beyond mem_buf_limit."),
 		option.Switch("storage.pause_on_chunks_overlimit", &s.pauseOverlimit).Default("false").Help("With file storage: pause the input while storage.max_chunks_up chunks wait, instead of going on with files alone."),
 		option.Switch("threaded", &s.threaded).Default("false").Help("Taken for compatibility: every input runs on its own here."),
-		option.Int("thread.ring_buffer.capacity", &s.ignoredInt).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
-		option.Int("thread.ring_buffer.window", &s.ignoredInt).Default("5").Help("Taken for compatibility; there is no ring buffer."),
+		option.Var("thread.ring_buffer.capacity", "integer", &s.ignoredInt, option.AtLeast(option.ParseInt, 1)).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
+		option.Var("thread.ring_buffer.window", "integer", &s.ignoredInt, option.Between(option.ParseInt, 1, 100)).Default("5").Help("Taken for compatibility; there is no ring buffer."),
 		option.Nested("telemetry", "nested", func(v option.Value) error { return config.DecodeTelemetry(v, &s.tagRecords) }).
 			Help("metrics.logs.tag_records.enabled: count records by tag, or do not, whatever the service says (YAML only)."),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
@@ -118,7 +118,7 @@ func (s *outputSettings) options() []option.Option {
 			if strings.EqualFold(t, "off") {
 				return 0, nil
 			}
-			return option.ParseSize(t)
+			return option.AtLeast(option.ParseSize, 0)(t)
 		}).Default("0").Help("How many bytes may wait for this output; beyond it storage.full_action says what happens. 0 or off for no limit of its own."),
 		fullAction(&s.block),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
