@@ -190,7 +190,7 @@ func Common(kind string) []option.Option {
 		return new(inputSettings).options()
 	case "output":
 		return new(outputSettings).options()
-	case "custom":
+	case "custom", "processor":
 		return new(common).options()
 	}
 	return new(filterSettings).options()
