@@ -25,7 +25,7 @@ func Decode(opts []Option, props []Property, at Pos) error {
 	for _, p := range props {
 		o := find(opts, p.Key)
 		if o == nil {
-			errs = append(errs, &Error{Pos: p.Pos, Msg: fmt.Sprintf("unknown configuration property '%s'", p.Key), Cure: Suggest(p.Key, Names(opts))})
+			errs = append(errs, unknown(opts, p))
 			continue
 		}
 		if o.Repeats && o.Fallback != "" && !seen[o.Name] {
@@ -50,6 +50,22 @@ func Decode(opts []Option, props []Property, at Pos) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func unknown(opts []Option, p Property) *Error {
+	return &Error{Pos: p.Pos, Msg: fmt.Sprintf("unknown configuration property '%s'", p.Key), Cure: Suggest(p.Key, Names(opts))}
+}
+
+// Known parts props into those that opts take and a fault for each of the others, for who goes on without them.
+func Known(opts []Option, props []Property) (known []Property, faults []*Error) {
+	for _, p := range props {
+		if Knows(opts, p.Key) {
+			known = append(known, p)
+			continue
+		}
+		faults = append(faults, unknown(opts, p))
+	}
+	return known, faults
 }
 
 func (o *Option) fault(v Value, err error) error {

@@ -264,6 +264,17 @@ func TestOptionsOfOneValueAreNotedWhenSetAgain(t *testing.T) {
 	}
 }
 
+func TestUnknownPropertiesAreParted(t *testing.T) {
+	var s settings
+	known, faults := Known(s.options(), []Property{prop("Number", "1"), prop("numbr", "2"), prop("label_x", "3"), prop("tree", "4")})
+	if len(known) != 3 || known[1].Key != "label_x" {
+		t.Errorf("known are %+v", known)
+	}
+	if want := "f:1:1: unknown configuration property 'numbr'; did you mean 'number'?"; len(faults) != 1 || faults[0].Error() != want {
+		t.Errorf("%v, want %s", faults, want)
+	}
+}
+
 func TestNarrowedParsersNameTheirLimit(t *testing.T) {
 	f := func(parse func(string) (int, error), input, want string) {
 		t.Helper()

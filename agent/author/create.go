@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,7 +62,10 @@ type project struct {
 	SDK     string
 }
 
-var validName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var (
+	validName   = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	validModule = regexp.MustCompile(`^[A-Za-z0-9~][\w.~-]*(/[\w.~-]+)*$`)
+)
 
 func newProject(full, module string) (p project, err error) {
 	prefix, name, ok := strings.Cut(full, "_")
@@ -76,7 +80,14 @@ func newProject(full, module string) (p project, err error) {
 	if module == "" {
 		module = "example.com/" + full
 	}
-	return project{Full: full, Name: name, Kind: kind, Package: strings.ReplaceAll(name, "_", ""), Module: module, Go: goVersion(), SDK: fluentbit.Module}, nil
+	if !validModule.MatchString(module) {
+		return p, fmt.Errorf("'%s' is no path for a module: write one such as example.com/you/%s", module, full)
+	}
+	pkg := strings.ReplaceAll(name, "_", "")
+	if token.IsKeyword(pkg) || pkg == "main" || pkg == "init" {
+		pkg += kind // no package may be called so
+	}
+	return project{Full: full, Name: name, Kind: kind, Package: pkg, Module: module, Go: goVersion(), SDK: fluentbit.Module}, nil
 }
 
 // goVersion is the language version that this program was built with.

@@ -110,7 +110,11 @@ func TestOptionsAreThoseOfFluentBit(t *testing.T) {
 			compareOption(t, id, o, *typeAndDefault[0], typeAndDefault[1])
 		}
 		for name, o := range ours {
-			if of, ok := shared[p.kind][name]; ok {
+			of, ok := shared[p.kind][name]
+			if !ok && p.kind == "input" {
+				of, ok = shared["output"][name] // it is a client
+			}
+			if ok {
 				compareOption(t, id, o, *of[0], of[1])
 				continue
 			}

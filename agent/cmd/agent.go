@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 
 	"github.com/fluent/fluent-bit-go/agent/builtin"
 	"github.com/fluent/fluent-bit-go/agent/config"
@@ -95,18 +94,20 @@ func (a *agent) logLevel(quiet bool) (slog.Level, error) {
 	return level, nil
 }
 
-func (a *agent) openLog() error {
+// openLog opens the log file. Records are worth more than a log: without it, what would stand there goes to
+// standard error.
+func (a *agent) openLog() {
 	var w io.Writer = os.Stderr
-	if a.service.LogFile != "" {
+	if path, said := option.Lookup(a.tree.Service, "log_file"); said {
 		f, err := os.OpenFile(a.service.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return fmt.Errorf("log_file: %w", err)
+		if err == nil {
+			a.file, w = f, f
+		} else {
+			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: path.Pos, Msg: fmt.Sprintf("log_file: %v", err), Cure: "the log goes to standard error instead"})
 		}
-		a.file, w = f, f
 	}
 	a.sink = logger.NewSink(w, isTerminal(w))
 	a.log = logger.New(a.sink, "fluent bit", logger.Options{Level: a.level})
-	return nil
 }
 
 func (a *agent) closeLog() {
@@ -119,7 +120,7 @@ func (a *agent) closeLog() {
 func (a *agent) settings(mods *modules, own func() metric.Set) pipeline.Settings {
 	s := a.service
 	return pipeline.Settings{
-		Flush: s.Flush, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
+		Flush: s.Flush, Adaptive: s.FlushAdaptive, Grace: s.Grace, RetryBase: s.SchedulerBase, RetryCap: s.SchedulerCap,
 		MemoryBudget: s.Storage.MemoryBudget, Storage: storageSettings(s.Storage), MultilineLimit: s.MultilineBufferLimit,
 		JSON: event.JSONStyle{RawUTF8: !s.JSONEscapeUnicode, NaNAsNull: s.JSONConvertNaNToNull},
 		Sink: a.sink, Level: a.level, Planned: builtin.Known, Identity: mods.identity, Metrics: own,
@@ -151,9 +152,7 @@ func (a *agent) warn(p *pipeline.Pipeline) {
 
 // notYet are service keys whose work is not in this build; asking for it is worth a word.
 var notYet = map[string]string{
-	"flush.adaptive":     "adaptive flushing is not in this build yet: the interval stays",
 	"enable_chunk_trace": "chunk traces are not in this build yet",
-	"security.fips_mode": "FIPS mode is not in this build yet",
 }
 
 // warnNotYet warns about what the configuration switches on and this build does not do.
@@ -162,11 +161,6 @@ func (a *agent) warnNotYet() {
 		why, ok := notYet[p.Key]
 		if on, err := option.ParseBool(p.Value.Text); ok && (err != nil || on) {
 			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: p.Pos, Msg: why})
-		}
-	}
-	for _, list := range [][]config.Section{a.tree.Upstreams} {
-		if i := slices.IndexFunc(list, func(config.Section) bool { return true }); i >= 0 {
-			a.tree.Warnings = append(a.tree.Warnings, &option.Error{Pos: list[i].Pos, Msg: "a " + list[i].Kind + " is not in this build yet and does nothing"})
 		}
 	}
 }

@@ -51,13 +51,34 @@ func find(all []described, of pluginName) (described, bool) {
 func writePluginHelp(w io.Writer, d described) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "HELP\n%s %s plugin\n\nDESCRIPTION\n%s\n", d.name, d.kind, d.summary)
-	if err := writeOptions(b, "OPTIONS", d.own); err != nil {
-		return err
-	}
-	if err := writeOptions(b, "OPTIONS OF EVERY "+strings.ToUpper(d.kind), d.shared); err != nil {
-		return err
+	for _, g := range d.groups() {
+		if err := writeOptions(b, strings.ToUpper(g.name), g.options); err != nil {
+			return err
+		}
 	}
 	return b.Flush()
+}
+
+// optionGroup is a part of a plugin's options under Fluent Bit's name for it.
+type optionGroup struct {
+	name    string
+	options []option.Option
+}
+
+// groups are the plugin's own options, what it has of net.* and tls.*, and those of every plugin of its kind.
+func (d described) groups() []optionGroup {
+	own, net, tls := optionGroup{name: "options"}, optionGroup{name: "networking"}, optionGroup{name: "network_tls"}
+	for _, o := range d.own {
+		g := &own
+		switch network := d.kind == "input" || d.kind == "output"; {
+		case network && strings.HasPrefix(o.Name, "net."):
+			g = &net
+		case network && (o.Name == "tls" || strings.HasPrefix(o.Name, "tls.")):
+			g = &tls
+		}
+		g.options = append(g.options, o)
+	}
+	return []optionGroup{own, net, tls, {"global_options", d.shared}}
 }
 
 func writeOptions(b *bufio.Writer, title string, opts []option.Option) error {
@@ -78,11 +99,10 @@ type schema struct {
 
 func (d described) schema() schema {
 	groups := map[string]any{}
-	if len(d.own) > 0 {
-		groups["options"] = option.Schema(d.own)
-	}
-	if len(d.shared) > 0 {
-		groups["global_options"] = option.Schema(d.shared)
+	for _, g := range d.groups() {
+		if len(g.options) > 0 {
+			groups[g.name] = option.Schema(g.options)
+		}
 	}
 	return schema{d.kind, d.name, d.summary, groups}
 }

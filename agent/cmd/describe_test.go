@@ -21,6 +21,8 @@ func (c *sleepy) Options() []option.Option {
 	return []option.Option{
 		option.Int("naps", &c.naps).Default("2").Help("How often to nap."),
 		option.String("bed", &c.bed).Help("Where."),
+		option.Switch("tls", new(bool)).Help("Under a cover."),
+		option.Switch("net.keepalive", new(bool)).Help("Between naps."),
 	}
 }
 
@@ -50,7 +52,7 @@ func TestPluginHelpShowsOwnAndSharedOptions(t *testing.T) {
 	if err := writePluginHelp(&b, d); err != nil {
 		t.Fatal(err)
 	}
-	want := `(?s)^HELP\nsleepy input plugin\n\nDESCRIPTION\nNaps\n\nOPTIONS\nnaps +How often to nap\..*default: 2.*\nbed +Where\..*\nOPTIONS OF EVERY INPUT\ntag +The records' tag\.`
+	want := `(?s)^HELP\nsleepy input plugin\n\nDESCRIPTION\nNaps\n\nOPTIONS\nnaps +How often to nap\..*default: 2.*\nbed +Where\..*\nNETWORKING\nnet\.keepalive .*\nNETWORK_TLS\ntls .*\nGLOBAL_OPTIONS\ntag +The records' tag\.`
 	if !regexp.MustCompile(want).MatchString(b.String()) {
 		t.Errorf("printed\n%s", b.String())
 	}
@@ -79,7 +81,9 @@ func TestSchemaHasFluentBitsShape(t *testing.T) {
 					Name, Description, Type string
 					Default                 *string
 				}
-				Global []struct{ Name string } `json:"global_options"`
+				Networking []struct{ Name string }
+				TLS        []struct{ Name string } `json:"network_tls"`
+				Global     []struct{ Name string } `json:"global_options"`
 			}
 		}
 		Customs, Processors, Filters, Outputs []any
@@ -91,7 +95,8 @@ func TestSchemaHasFluentBitsShape(t *testing.T) {
 		t.Fatalf("printed %s", b.String())
 	}
 	in := got.Inputs[0]
-	if in.Type != "input" || in.Name != "sleepy" || in.Description != "Naps" || len(in.Properties.Options) != 2 || len(in.Properties.Global) != 1 {
+	if in.Type != "input" || in.Name != "sleepy" || in.Description != "Naps" || len(in.Properties.Options) != 2 ||
+		len(in.Properties.Networking) != 1 || len(in.Properties.TLS) != 1 || len(in.Properties.Global) != 1 {
 		t.Errorf("the input is %+v", in)
 	}
 	naps, bed := in.Properties.Options[0], in.Properties.Options[1]

@@ -72,6 +72,9 @@ func (d *deadLetters) run(a *agent, verb string, ids []string) (err error) {
 	if st.Path == "" {
 		return errors.New("command line: dlq: there is no storage.path; name the configuration with -c or the folder with -b")
 	}
+	if _, err := os.Stat(st.Path); err != nil {
+		return fmt.Errorf("command line: dlq: %w; give the agent's storage.path", err)
+	}
 	d.root, d.dir = st.Path, filepath.Join(st.Path, st.RejectedPath)
 	d.json = event.JSONStyle{RawUTF8: !a.service.JSONEscapeUnicode, NaNAsNull: a.service.JSONConvertNaNToNull}
 	if d.all, err = storage.Letters(d.dir); err != nil {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -66,7 +67,11 @@ func parseArgs(args []string) (commandLine, error) {
 		return c.Show == showNothing, err
 	})
 	for _, word := range rest {
-		c.warn(fmt.Sprintf("'%s' is no option and was ignored", word), "quote values that contain blanks")
+		cure := "quote values that contain blanks"
+		if word == args[0] { // subcommands come first
+			cure = cmp.Or(option.Suggest(word, []string{"plugin", "build", "dlq"}), "fluent-bit -h lists options and subcommands")
+		}
+		c.warn(fmt.Sprintf("'%s' is no option and was ignored", word), cure)
 	}
 	return c, err
 }
@@ -157,7 +162,7 @@ func (c *commandLine) warn(msg, cure string) {
 }
 
 func property(key, value string) option.Property {
-	v := option.Value{Kind: option.KindText, Text: value, Pos: onCommandLine}
+	v := option.Value{Kind: option.KindText, Text: strings.TrimSpace(value), Pos: onCommandLine}
 	return option.Property{Key: strings.ToLower(key), Value: v, Pos: onCommandLine}
 }
 

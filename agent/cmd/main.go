@@ -4,6 +4,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -85,6 +86,9 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, err, exitUsage)
 	}
+	if err := a.approvedOnly(); err != nil {
+		return fail(stderr, err, exitUsage)
+	}
 	if a.service.Daemon && !c.DryRun && os.Getenv(detached) == "" {
 		return daemonize(args, stderr)
 	}
@@ -93,9 +97,7 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	} else if !c.Quiet {
 		writeBanner(stderr)
 	}
-	if err := a.openLog(); err != nil {
-		return fail(stderr, err, exitUsage)
-	}
+	a.openLog()
 	defer a.closeLog()
 	return a.run(ctx, args, built, c, stdout, stderr)
 }
@@ -103,6 +105,9 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 // run builds the pipeline and keeps it going until the end.
 func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c commandLine, stdout, stderr io.Writer) int {
 	a.log.Info(fmt.Sprintf("version=%s, commit=%.10s, pid=%d", version, revision(), os.Getpid()))
+	if fips140.Enabled() {
+		a.log.Info("FIPS 140 mode: only approved cryptography is used")
+	}
 	mods, err := a.loadPlugins(ctx, nil)
 	if err != nil {
 		return fail(stderr, err, exitUsage)

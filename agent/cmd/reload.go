@@ -71,6 +71,9 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if next.service.SecurityFIPSMode != old.service.SecurityFIPSMode {
+		return errors.New("security.fips_mode has changed, which takes a restart")
+	}
 	next.sink, next.log, next.file, next.workers = old.sink, old.log, old.file, old.workers
 	if next.service.LogFile != old.service.LogFile {
 		old.log.Warn("log_file has changed, which takes a restart: the log stays where it is", logger.Component, "reload")

@@ -102,12 +102,12 @@ func (c *classic) finish() {
 }
 
 func (c *classic) body(s, body string) {
-	deep := c.depth(s, body)
 	col := len(s) - len(body)
 	if !c.open {
 		c.stray(col, body)
 		return
 	}
+	deep := c.depth(s, body)
 	if body[0] == '[' {
 		c.groupHeader(col, body)
 		return
@@ -152,9 +152,7 @@ func (c *classic) stray(col int, body string) {
 func (c *classic) depth(s, body string) bool {
 	blank := s[:len(s)-len(body)]
 	if blank == "" {
-		if c.open {
-			c.r.fault(c.pos, "indent the lines of a section", "invalid indentation: '%s' begins at the left margin", shorten(body))
-		}
+		c.r.fault(c.pos, "indent the lines of a section", "invalid indentation: '%s' begins at the left margin", shorten(body))
 		return false
 	}
 	if c.indent == "" {

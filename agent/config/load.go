@@ -182,9 +182,10 @@ func isYAML(path string) bool {
 	return ext == ".yaml" || ext == ".yml"
 }
 
-// include reads the files of one @INCLUDE or one item of includes: a path, or a pattern with *. Patterns
-// count from the folder of the including file. So do paths, after or before they are tried as given.
-func (r *reader) include(path string, at option.Pos, asGivenFirst bool, read func(string)) {
+// include reads the files of one @INCLUDE (classic) or one item of includes: a path, or a pattern with *.
+// Patterns count from the folder of the including file. So do paths, which @INCLUDE tries as given first. As
+// in the C agent, a pattern of includes may match nothing.
+func (r *reader) include(path string, at option.Pos, classic bool, read func(string)) {
 	path = r.expand(path, at)
 	beside := path
 	if !filepath.IsAbs(path) {
@@ -193,7 +194,11 @@ func (r *reader) include(path string, at option.Pos, asGivenFirst bool, read fun
 	if strings.Contains(path, "*") {
 		paths := r.fs.glob(beside)
 		if len(paths) == 0 {
-			r.fault(at, "the pattern counts from the including file's folder", "no file matches the included pattern '%s'", path)
+			report := r.warn
+			if classic {
+				report = r.fault
+			}
+			report(at, "the pattern counts from the including file's folder", "no file matches the included pattern '%s'", path)
 		}
 		slices.Sort(paths)
 		for _, p := range paths {
@@ -202,7 +207,7 @@ func (r *reader) include(path string, at option.Pos, asGivenFirst bool, read fun
 		return
 	}
 	first, second := beside, path
-	if asGivenFirst {
+	if classic {
 		first, second = path, beside
 	}
 	found, err := r.find(first, second)

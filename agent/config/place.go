@@ -169,7 +169,8 @@ func (r *reader) section(s *Section) bool {
 			return false
 		}
 		if named {
-			r.warn(p.Pos, "remove one of them", "%s has several names; the last one counts", article(s.Kind))
+			r.warn(p.Pos, "remove one of them", "%s has several names; the first one counts", article(s.Kind))
+			continue
 		}
 		s.Name, named = p.Value.Text, true
 	}

@@ -30,7 +30,7 @@ func TestUselessLinesBecomeWarnings(t *testing.T) {
 	check(t, "errors", faults, "")
 	check(t, "tree", tree, `service flsuh@4:5="1"@4:12
 service @set@5:5="x"@5:12
-input y@10:1
+input x@10:1
   output z@13:5
 warning main.conf:1:1: the command '@sett' is unknown and has no effect; did you mean 'SET'?
 warning main.conf:2:6: the variable's name ends in a blank; write @SET name=value without blanks
@@ -39,7 +39,7 @@ warning main.conf:5:5: '@SET' is a command only at the beginning of a line; move
 warning main.conf:6:1: the section [INPT] is unknown and has no effect; did you mean 'input'?
 warning main.conf:8:1: the section [PLUGINS] has no effect in a main configuration file; move it to a file of its own and name that as plugins_file in [SERVICE]
 warning main.conf:13:5: '[OUTPUT]' is indented, so it is a part of the section above; move it to the left margin
-warning main.conf:12:5: an input has several names; the last one counts; remove one of them
+warning main.conf:12:5: an input has several names; the first one counts; remove one of them
 warning main.conf:4:5: the service key 'flsuh' is unknown and has no effect; did you mean 'flush'?
 warning main.conf:5:5: the service key '@set' is unknown and has no effect
 `)
@@ -54,6 +54,11 @@ main.conf:7:1: @INCLUDE names no file; write @INCLUDE path
 main.conf:8:6: cannot read the file of the variable 'f': no such file or directory; check the path
 main.conf:10:5: cannot read the file of the variable 'X': no such file or directory; check the path
 `)
+}
+
+func TestOneFaultTellsThatAWholeFileIsIndented(t *testing.T) {
+	_, faults := load(t, "-- main.conf --\n    [SERVICE]\n        Flush 1\n    [INPUT]\n        Name x\n")
+	check(t, "errors", faults, "main.conf:1:5: the section header '[SERVICE]' is indented; move it to the left margin\n")
 }
 
 func TestFaultsBeyondAHundredAreCutShort(t *testing.T) {
@@ -419,6 +424,7 @@ func TestServiceDecodesWhatTheFileSays(t *testing.T) {
 -- main.conf --
 [SERVICE]
     Flush 0.2
+    Grace 0
     Log_Level Warning
     Storage.Sync FULL
     scheduler.base 3000
@@ -431,10 +437,10 @@ func TestServiceDecodesWhatTheFileSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := ServiceOf(tree)
-	if err == nil || err.Error() != "main.conf:8:15: http_port: '70000' is not between 1 and 65535" {
+	if err == nil || err.Error() != "main.conf:9:15: http_port: '70000' is not between 1 and 65535" {
 		t.Error(err)
 	}
-	if s.Flush != 200*time.Millisecond || s.LogLevel != "warn" || s.Storage.Sync != "full" || s.SchedulerCap != 3000*time.Second || s.HTTPPort != 22091 || s.ParsersFile[0] != "p.conf" {
+	if s.Flush != 200*time.Millisecond || s.Grace != time.Second || s.LogLevel != "warn" || s.Storage.Sync != "full" || s.SchedulerCap != 3000*time.Second || s.HTTPPort != 22091 || s.ParsersFile[0] != "p.conf" {
 		t.Errorf("%+v", s)
 	}
 }

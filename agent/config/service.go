@@ -174,7 +174,7 @@ func ServiceOptions(s *Service) []option.Option {
 		atLeast("flush.down_steps", &a.DownSteps, 1).Default("3").
 			Help("Flushes in a row under less pressure before the interval becomes longer."),
 		option.Duration("grace", &s.Grace).Default("5").
-			Help("How long pending records may take to be delivered at shutdown, in seconds; -1 waits until all are."),
+			Help("How long pending records may take to be delivered at shutdown, in seconds and at least one; -1 waits until all are."),
 		option.Switch("daemon", &s.Daemon).Default("off").
 			Help("Detach from the terminal and run in the background."),
 		option.String("log_file", &s.LogFile).
@@ -209,7 +209,7 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Accepted for compatibility: a reload never touches a running plugin."),
 		option.Var("hot_reload.timeout", "time", &s.HotReloadTimeout, option.AtLeast(option.ParseDuration, 0)).Default("0").
 			Help("Longest time that a reload may take, in seconds; 0 is no limit."),
-		option.Size("coro_stack_size", &s.CoroStackSize).Default("65536").
+		size("coro_stack_size", &s.CoroStackSize).Default("65536").
 			Help("Accepted for compatibility and without effect."),
 		positive("scheduler.base", &s.SchedulerBase).Default("5").
 			Help("Shortest wait before a retry, in seconds; it doubles with each one."),
@@ -243,7 +243,7 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Serve the storage's figures over HTTP."),
 		atLeast("storage.max_chunks_up", &st.MaxChunksUp, 1).Default("128").
 			Help("Chunks of file storage that may be in memory at a time."),
-		option.Size("storage.backlog.mem_limit", &st.BacklogMemLimit).Default("100M").
+		size("storage.backlog.mem_limit", &st.BacklogMemLimit).Default("100M").
 			Help("Memory for chunks that an earlier run left behind, beyond those that are being delivered."),
 		option.Switch("storage.backlog.flush_on_shutdown", &st.BacklogFlushOnShutdown).Default("off").
 			Help("At the end, try also the chunks of an earlier run that were not tried yet."),
@@ -259,11 +259,11 @@ func ServiceOptions(s *Service) []option.Option {
 			Help("Keep chunks that an output gave up in the dead-letter store."),
 		option.String("storage.rejected.path", &st.RejectedPath).Default("rejected").
 			Help("Folder of the dead-letter store, below storage.path."),
-		option.Size("storage.rejected.limit", &st.RejectedLimit).
+		size("storage.rejected.limit", &st.RejectedLimit).
 			Help("Size up to which the dead-letter store grows."),
-		option.Size("storage.memory_budget", &st.MemoryBudget).Default("256M").
+		size("storage.memory_budget", &st.MemoryBudget).Default("256M").
 			Help("Memory for the records of the whole agent; what is beyond it waits on disk."),
-		option.Size("storage.spill_limit", &st.SpillLimit).Default("1G").
+		size("storage.spill_limit", &st.SpillLimit).Default("1G").
 			Help("Size up to which records of memory storage may wait in a temporary file."),
 
 		option.Switch("enable_chunk_trace", &s.EnableChunkTrace).Default("off").
@@ -289,6 +289,9 @@ func ServiceOf(t *Tree) (Service, error) {
 	}
 	err := errors.Join(option.Decode(s.TagRecords.options(), nil, option.Pos{}), option.Decode(opts, known, option.Pos{}))
 	s.SchedulerCap = max(s.SchedulerCap, s.SchedulerBase)
+	if s.Grace >= 0 {
+		s.Grace = max(s.Grace, time.Second) // the C agent looks once a second whether it is over
+	}
 	return s, err
 }
 
@@ -315,6 +318,10 @@ func binarySize(s string) (int64, error) {
 		return 0, errors.New("is not a size (a number of bytes, or one with K, M or G)")
 	}
 	return int64(n * float64(unit)), nil
+}
+
+func size(name string, p *int64) option.Option {
+	return option.Var(name, "size", p, option.AtLeast(option.ParseSize, 0))
 }
 
 func positive(name string, p *time.Duration) option.Option {

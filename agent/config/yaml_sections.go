@@ -32,9 +32,14 @@ func (y *yamlFile) document(root *yaml.Node) {
 			y.env(p.Value)
 		}
 	}
+	included := false
 	for _, p := range v.Map {
 		file, known := topKeys[p.Key]
 		switch {
+		case p.Key == "env" && included:
+			told, warned := len(y.r.faults), len(y.r.tree.Warnings)
+			y.env(p.Value) // again: it counts more than what was included above it
+			y.r.faults, y.r.tree.Warnings = y.r.faults[:told], y.r.tree.Warnings[:warned]
 		case !known:
 			names := slices.Sorted(maps.Keys(topKeys))
 			cure := option.Suggest(p.Key, names)
@@ -46,6 +51,7 @@ func (y *yamlFile) document(root *yaml.Node) {
 			y.r.warn(p.Pos, "move it to the main configuration file", "the section '%s' has no effect in a %s", p.Key, y.kind)
 		default:
 			y.top(p)
+			included = included || p.Key == "includes"
 		}
 	}
 }
@@ -58,7 +64,7 @@ func (y *yamlFile) top(p option.Property) {
 	switch p.Key {
 	case "service":
 		if y.isMap(v, "service") {
-			t.Service = append(t.Service, normal(v.Map)...)
+			t.Service = append(t.Service, trimmed(normal(v.Map))...)
 		}
 	case "includes":
 		for _, item := range y.list(v, "includes") {
@@ -118,7 +124,7 @@ func (y *yamlFile) sections(v option.Value, list, kind string) {
 			continue
 		}
 		s := Section{Kind: kind, Pos: item.Pos}
-		for _, p := range normal(item.Map) {
+		for _, p := range trimmed(normal(item.Map)) {
 			if n := nested[kind]; p.Key == n[0] && n[0] != "" {
 				s.Groups = append(s.Groups, y.groups(p.Value, n[0], n[1])...)
 				continue
@@ -139,7 +145,7 @@ func (y *yamlFile) groups(v option.Value, list, kind string) []Section {
 			y.r.fault(item.Pos, "write its keys as a map", "an item of %s is not a map", list)
 			continue
 		}
-		groups = append(groups, Section{Kind: kind, Pos: item.Pos, Props: normal(item.Map)})
+		groups = append(groups, Section{Kind: kind, Pos: item.Pos, Props: trimmed(normal(item.Map))})
 	}
 	return groups
 }
@@ -238,6 +244,18 @@ func normal(props []option.Property) []option.Property {
 		list[i].Key = snake(list[i].Key)
 	}
 	return list
+}
+
+// trimmed takes blanks and line ends from around texts, as Fluent Bit does outside processors. What is nothing
+// else, such as a separator, stays.
+func trimmed(props []option.Property) []option.Property {
+	for i := range props {
+		v := &props[i].Value
+		if s := strings.TrimSpace(v.Text); s != "" {
+			v.Text = s
+		}
+	}
+	return props
 }
 
 // snake turns camelCase into snake_case; a key that holds an underscore or begins with a capital is only

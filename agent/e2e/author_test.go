@@ -61,7 +61,7 @@ func (d *desk) must(dir string, args ...string) string {
 // A newcomer's path: new, test, build, run; for each kind of plugin.
 func TestFromNothingToRecordsThatArrive(t *testing.T) {
 	d := newDesk(t)
-	for name, want := range map[string]string{"out_first": `{"message":"dummy"}`, "filter_first": `"greeting"=>"hello"`, "in_first": `"text"=>"hello"`} {
+	for name, want := range map[string]string{"out_first": `{"message":"dummy"}`, "filter_map": `"greeting"=>"hello"`, "in_first": `"text"=>"hello"`} {
 		begin := time.Now()
 		d.must("", "fluent-bit", "plugin", "new", name)
 		d.must(name, "go", "vet", "./...")
@@ -101,6 +101,7 @@ func TestNewPluginNeedsAName(t *testing.T) {
 	}
 	f("begin its name with in_, filter_ or out_", "new", "mine")
 	f("is no name for a plugin", "new", "out_Big")
+	f("is no path for a module", "new", "-module", "with blanks", "out_first")
 	f("there is no command 'nwe'", "nwe")
 	f("fluent-bit plugin new", "new")
 	f("there is no such file", "inspect", "missing.so")

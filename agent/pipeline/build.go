@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,9 @@ func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 		Name: inst.name, Alias: inst.alias, Log: inst.log, Metrics: inst.meter, Properties: props, Vars: b.tree.Vars,
 		Parser: func(name string) (plugin.Parser, bool) {
 			x, ok := p.parsers[name]
+			if !ok {
+				inst.missed, inst.nearest = name, option.Suggest(name, slices.Sorted(maps.Keys(p.parsers)))
+			}
 			return x, ok
 		},
 		Multiline: p.multilines.Use,
@@ -184,14 +188,10 @@ func (b *builder) filter(s config.Section) {
 		b.fail(err)
 		return
 	}
-	m, err := newMatcher(set.matching)
-	if err != nil {
-		b.fail(err)
-		return
-	}
+	m := newMatcher(set.matching, s.Props)
 	f.matcher = &m
-	if !set.has {
-		b.warn(s.Pos, "add match: '*'", "filter %s has no match and sees no record", f.shown())
+	if !m.set() {
+		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("filter %s has no match and would see no record", f.shown()), Cure: "add match: '*'"})
 	}
 	if set.active {
 		b.p.filters = append(b.p.filters, f)
@@ -214,16 +214,13 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		b.fail(err)
 		return
 	}
-	if !set.has {
+	o.matcher = newMatcher(set.matching, s.Props)
+	if !o.matcher.set() {
 		if inputs == 1 && outputs == 1 {
-			set.match = "*"
+			o.matcher.pattern = "*"
 		} else {
 			o.unmatched = true
 		}
-	}
-	if o.matcher, err = newMatcher(set.matching); err != nil {
-		b.fail(err)
-		return
 	}
 	o.workers = max(1, spec.Workers)
 	if set.workers > 0 {
@@ -251,58 +248,6 @@ func (b *builder) custom(s config.Section) {
 		return
 	}
 	b.p.customs = append(b.p.customs, c)
-}
-
-func (b *builder) parser(s config.Section) {
-	format, ok := option.Lookup(s.Props, "format")
-	switch {
-	case s.Name == "":
-		b.fail(&option.Error{Pos: s.Pos, Msg: "this parser has no name", Cure: "add the property 'name'"})
-		return
-	case !ok:
-		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("parser '%s' has no format", s.Name), Cure: "add the property 'format': json, regex, ltsv or logfmt"})
-		return
-	}
-	if _, twice := b.p.parsers[s.Name]; twice {
-		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("parser '%s' is defined twice", s.Name), Cure: "rename one of them"})
-		return
-	}
-	i := slices.IndexFunc(b.specs.Parsers, func(sp plugin.Spec[plugin.Parser]) bool { return strings.EqualFold(sp.Name, format.Text) })
-	if i < 0 {
-		b.fail(&option.Error{Pos: format.Pos, Msg: fmt.Sprintf("parser '%s': unknown format '%s'", s.Name, format.Text), Cure: "use json, regex, ltsv or logfmt"})
-		return
-	}
-	spec := b.specs.Parsers[i]
-	cfg := spec.Config()
-	opts := append(cfg.Options(), option.String("format", new(string)))
-	if err := option.Decode(opts, s.Props, s.Pos); err != nil {
-		b.fail(err)
-		return
-	}
-	inst := instance{name: s.Name, log: logger.New(b.set.Sink, "parser:"+s.Name, logger.Options{Level: b.set.Level})}
-	parser, err := cfg.New(b.env(&inst, s.Props))
-	if err != nil {
-		b.fail(at(s.Pos, "parser "+s.Name, err))
-		return
-	}
-	b.p.parsers[s.Name] = parser
-}
-
-func (b *builder) multilineParser(s config.Section) {
-	def := multiline.Definition{Name: s.Name, Pos: s.Pos, Props: s.Props}
-	for _, g := range s.Groups {
-		def.Rules = append(def.Rules, multiline.Definition{Pos: g.Pos, Props: g.Props})
-	}
-	p, err := multiline.Define(def, func(name string) (plugin.Parser, bool) {
-		x, ok := b.p.parsers[name]
-		return x, ok
-	})
-	switch {
-	case err != nil:
-		b.fail(err)
-	case !b.p.multilines.Add(p):
-		b.warn(s.Pos, "rename this one", "multiline parser '%s' has no effect: another one of that name, built in or defined before, is used", s.Name)
-	}
 }
 
 // at gives err a position unless it knows a better one.

@@ -190,6 +190,9 @@ func (o *output) delivered(d *delivery, but int) {
 	o.counters.Records.Add(d.count() - uint64(but))
 	o.counters.Bytes.Add(uint64(d.size))
 	o.noteDelivery(d, d.count()-uint64(but))
+	if o.log.Enabled(context.Background(), slog.LevelDebug) {
+		o.log.Debug(fmt.Sprintf("delivered %v", d.stored))
+	}
 	o.settle(d, event.Delivered)
 }
 

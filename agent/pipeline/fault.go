@@ -7,8 +7,8 @@ import (
 	"github.com/fluent/fluent-bit-go/option"
 )
 
-// fault has every error of an instance's configuration name the plugin, at its end, and hides the instance's
-// secrets.
+// fault has every error of an instance's configuration name the plugin, at its end, and the parser that may have
+// been meant, and hides the instance's secrets.
 func (i *instance) fault(what string, err error) error {
 	if list, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
@@ -22,12 +22,27 @@ func (i *instance) fault(what string, err error) error {
 		return i.hide(err)
 	}
 	named := *e
-	if of := " (" + what + ")"; e.Cure != "" {
+	if i.nearest != "" && strings.Contains(e.Msg, "'"+i.missed+"'") {
+		named.Cure = i.nearest + "; " + e.Cure
+	}
+	if of := " (" + what + ")"; named.Cure != "" {
 		named.Cure += of
 	} else {
 		named.Msg += of
 	}
 	return i.hide(&named)
+}
+
+// warnOf warns of every fault in err.
+func (b *builder) warnOf(err error) {
+	switch e := err.(type) {
+	case *option.Error:
+		b.p.Warnings = append(b.p.Warnings, e)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			b.warnOf(one)
+		}
+	}
 }
 
 // hide hides the instance's secrets in an error.

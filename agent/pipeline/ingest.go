@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/condition"
+	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/storage"
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -117,6 +118,9 @@ func (in *input) Emit(ctx context.Context, b *event.Batch) error {
 	in.counters.Records.Add(uint64(b.Len()))
 	in.counters.Bytes.Add(uint64(len(b.Bytes())))
 	in.countTag(b)
+	if in.log.Enabled(ctx, logger.LevelTrace) {
+		in.log.Log(ctx, logger.LevelTrace, fmt.Sprintf("brought %d records with tag '%s'", b.Len(), b.Tag))
+	}
 	if in.settings.rate.on {
 		in.rated.count(b)
 	}

@@ -22,6 +22,8 @@ type instance struct {
 	pos   option.Pos
 	print string            // fingerprint of all that makes it what it is
 	mask  *strings.Replacer // hides its secrets; nil when it has none
+
+	missed, nearest string // a parser that is not there, and which one may be meant
 	life
 }
 
@@ -50,8 +52,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	cfg := a.spec.Config()
 	own := cfg.Options()
 	a.sec.Props = inherit(a.sec.Props, own, a.b.tree.Service)
-	var rest []option.Property
-	opts := append(append(a.opts, own...), network(own, &rest)...)
+	opts := append(append(a.opts, own...), network(a.kind, own)...)
 	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, print: a.b.fingerprint(a.kind, a.sec)}
 	what := a.kind + " " + a.spec.Name
 	inst.mask = option.Masker(own, a.sec.Props)
@@ -59,6 +60,10 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	if err != nil {
 		return none, inst, inst.fault(what, err)
 	}
+	if v, _ := option.Lookup(a.sec.Props, "active"); !a.common.active && a.kind != "filter" {
+		a.b.warn(v.Pos, "remove the section", "the %s %s is used all the same: only filters can be switched off", a.kind, a.spec.Name)
+	}
+	a.b.warnOf(option.CheckOnce(a.opts, a.sec.Props)) // as in the C agent the last one counts
 	inst.alias = a.common.alias
 	inst.log = a.b.logger(a.kind+":"+a.spec.Name+":"+inst.shown(), a.common, inst.mask)
 	inst.meter = metric.NewRegistry("fluentbit", a.kind, metric.L("name", inst.shown()))

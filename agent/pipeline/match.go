@@ -12,17 +12,12 @@ type matcher struct {
 	pos     option.Pos
 }
 
-func newMatcher(m matching) (matcher, error) {
-	x := matcher{pattern: m.match, pos: m.matchPos}
-	if m.matchRegex == "" {
-		return x, nil
+func newMatcher(m matching, props []option.Property) matcher {
+	v, ok := option.Lookup(props, "match")
+	if !ok {
+		v, _ = option.Lookup(props, "match_regex")
 	}
-	re, err := regex.Compile(m.matchRegex)
-	if err != nil {
-		return x, option.Errorf(m.matchPos, "match_regex: %v", err)
-	}
-	x.expr = re
-	return x, nil
+	return matcher{pattern: m.match, expr: m.matchRegex, pos: v.Pos}
 }
 
 func (m *matcher) match(tag string) bool {

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
+	"github.com/fluent/fluent-bit-go/agent/internal/listen"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
+	"github.com/fluent/fluent-bit-go/agent/internal/regex"
+	"github.com/fluent/fluent-bit-go/agent/internal/upstream"
 	"github.com/fluent/fluent-bit-go/option"
 )
 
@@ -20,6 +23,7 @@ type common struct {
 	level    slog.Level
 	hasLevel bool
 	suppress time.Duration
+	active   bool
 }
 
 func (c *common) options() []option.Option {
@@ -29,28 +33,23 @@ func (c *common) options() []option.Option {
 			c.hasLevel = true
 			return logger.ParseLevel(s)
 		}).Help("Log level of this instance: off, error, warn, info, debug or trace. Without it the service's."),
-		option.Duration("log_suppress_interval", &c.suppress).Default("0").Help("Hide a log line that repeats itself within this time."),
+		option.Var("log_suppress_interval", "time", &c.suppress, option.AtLeast(option.ParseDuration, 0)).Default("0").Help("Hide a log line that repeats itself within this time."),
+		option.Switch("active", &c.active).Default("true").Help("off: a filter is checked but not used. Other plugins cannot be switched off so."),
 	}
 }
 
 // matching are the settings of what takes records by tag.
 type matching struct {
 	match      string
-	matchRegex string
-	matchPos   option.Pos
-	has        bool
+	matchRegex *regex.Regexp
 }
 
 func (m *matching) options() []option.Option {
 	return []option.Option{
-		option.Nested("match", "string", func(v option.Value) error {
-			m.match, m.matchPos, m.has = v.Text, v.Pos, true
-			return nil
-		}).Help("Which tags to take; * stands for any run of characters."),
-		option.Nested("match_regex", "string", func(v option.Value) error {
-			m.matchRegex, m.matchPos, m.has = v.Text, v.Pos, true
-			return nil
-		}).Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
+		option.String("match", &m.match).
+			Help("Which tags to take; * stands for any run of characters."),
+		option.Var("match_regex", "string", &m.matchRegex, regex.Compile).
+			Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
 	}
 }
 
@@ -74,12 +73,12 @@ func (s *inputSettings) options() []option.Option {
 	return append(append(s.common.options(), s.rate.options()...),
 		option.String("tag", &s.tag).Help("Tag of the records; the instance's name when not given."),
 		option.Switch("routable", &s.routable).Default("true").Help("off: records are counted and processed but go to no output."),
-		option.Size("mem_buf_limit", &s.memBufLimit).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
+		option.Var("mem_buf_limit", "size", &s.memBufLimit, option.AtLeast(option.ParseSize, 0)).Default("0").Help("Pause the input while records that no output has taken yet need more memory than this; 0 for no limit."),
 		option.Enum("storage.type", &s.storage, "memory", "filesystem", "memrb").Default("memory").Help("Where records wait for delivery: in memory, in files below the service's storage.path, which survive the end of the agent, or in memory where the oldest make room for the newest beyond mem_buf_limit."),
 		option.Switch("storage.pause_on_chunks_overlimit", &s.pauseOverlimit).Default("false").Help("With file storage: pause the input while storage.max_chunks_up chunks wait, instead of going on with files alone."),
 		option.Switch("threaded", &s.threaded).Default("false").Help("Taken for compatibility: every input runs on its own here."),
-		option.Int("thread.ring_buffer.capacity", &s.ignoredInt).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
-		option.Int("thread.ring_buffer.window", &s.ignoredInt).Default("5").Help("Taken for compatibility; there is no ring buffer."),
+		option.Var("thread.ring_buffer.capacity", "integer", &s.ignoredInt, option.AtLeast(option.ParseInt, 1)).Default("1024").Help("Taken for compatibility; there is no ring buffer."),
+		option.Var("thread.ring_buffer.window", "integer", &s.ignoredInt, option.Between(option.ParseInt, 1, 100)).Default("5").Help("Taken for compatibility; there is no ring buffer."),
 		option.Nested("telemetry", "nested", func(v option.Value) error { return config.DecodeTelemetry(v, &s.tagRecords) }).
 			Help("metrics.logs.tag_records.enabled: count records by tag, or do not, whatever the service says (YAML only)."),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
@@ -93,12 +92,10 @@ func (s *inputSettings) options() []option.Option {
 type filterSettings struct {
 	common
 	matching
-	active bool
 }
 
 func (s *filterSettings) options() []option.Option {
-	return append(append(s.common.options(), s.matching.options()...),
-		option.Switch("active", &s.active).Default("true").Help("off: the filter is checked but not used."))
+	return append(s.common.options(), s.matching.options()...)
 }
 
 // outputSettings are the settings that every output has.
@@ -121,7 +118,7 @@ func (s *outputSettings) options() []option.Option {
 			if strings.EqualFold(t, "off") {
 				return 0, nil
 			}
-			return option.ParseSize(t)
+			return option.AtLeast(option.ParseSize, 0)(t)
 		}).Default("0").Help("How many bytes may wait for this output; beyond it storage.full_action says what happens. 0 or off for no limit of its own."),
 		fullAction(&s.block),
 		option.Nested("processors", "nested", func(v option.Value) error { s.processors = append(s.processors, v); return nil }).
@@ -163,18 +160,25 @@ func parseRetryLimit(s string) (retryLimit, error) {
 	return retryLimit(n), nil
 }
 
-// network are the keys of listeners and clients. The C agent takes them on any instance, so they are
-// no unknown keys, whoever reads them. A plugin that declares a group of them itself knows all there is.
-func network(own []option.Option, props *[]option.Property) []option.Option {
-	var opts []option.Option
-	declared := func(prefix string) bool {
-		return slices.ContainsFunc(own, func(o option.Option) bool { return strings.HasPrefix(o.Name, prefix) })
+// network are the keys of listeners and clients. The C agent takes them on any input and output, so they are
+// no unknown keys, whoever reads them. A plugin that declares one of a group knows the whole group.
+func network(kind string, own []option.Option) []option.Option {
+	var all, opts []option.Option
+	switch kind {
+	case "input":
+		all = append(new(listen.Settings).Options(), new(upstream.Net).Options()...)
+	case "output":
+		all = new(upstream.Settings).Options()
+		opts = append(opts, option.Rest("_debug.http.", new([]option.Property)))
+	default:
+		return nil
 	}
-	for _, name := range []string{"host", "port", "listen", "ipv6", "net.", "tls", "_debug.", "telemetry", "storage."} {
-		if declared(name) {
-			continue
+	for _, o := range append(all, option.Switch("ipv6", new(bool))) {
+		group, _, _ := strings.Cut(o.Name, ".")
+		declared := func(o option.Option) bool { return o.Name == group || strings.HasPrefix(o.Name, group+".") }
+		if !slices.ContainsFunc(own, declared) {
+			opts = append(opts, option.Strings(o.Name, new([]string)))
 		}
-		opts = append(opts, option.Rest(name, props).Help("Network and transport settings, for plugins that use them."))
 	}
 	return opts
 }
@@ -186,7 +190,7 @@ func Common(kind string) []option.Option {
 		return new(inputSettings).options()
 	case "output":
 		return new(outputSettings).options()
-	case "custom":
+	case "custom", "processor":
 		return new(common).options()
 	}
 	return new(filterSettings).options()

@@ -28,6 +28,7 @@ import (
 // Settings are what the service section says to the pipeline.
 type Settings struct {
 	Flush          time.Duration
+	Adaptive       config.FlushAdaptive
 	Grace          time.Duration // negative: wait until everything is delivered
 	RetryBase      time.Duration // the shortest wait before a retry
 	RetryCap       time.Duration // the longest

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
@@ -47,6 +48,8 @@ func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step
 	s := &step{kinds: kind}
 	for _, p := range v.Map {
 		switch {
+		case p.Is("name") && sec.Name != "":
+			b.warn(p.Pos, "remove one of them", "a processor has several names; the first one counts")
 		case p.Is("name"):
 			sec.Name = p.Value.Text
 		case p.Is("condition"):
@@ -73,7 +76,11 @@ func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step
 		return nil
 	}
 	var set filterSettings // a filter keeps its settings here too; its match does not count
-	a := assembly[plugin.Filter]{b: b, kind: "processor", spec: spec, sec: sec, common: &set.common, opts: set.options()}
+	opts := set.options()
+	if slices.ContainsFunc(b.specs.Processors, func(p plugin.Spec[plugin.Filter]) bool { return p.Name == spec.Name }) {
+		opts = set.common.options()
+	}
+	a := assembly[plugin.Filter]{b: b, kind: "processor", spec: spec, sec: sec, common: &set.common, opts: opts}
 	if s.plugin, s.instance, err = a.make(func() string { return of.name }); err != nil {
 		b.fail(err)
 		return nil

@@ -24,8 +24,8 @@ type rateSettings struct {
 func (s *rateSettings) options() []option.Option {
 	return []option.Option{
 		option.Switch("rate_gate", &s.on).Default("false").Help("Pause the input while it brings more than rate_gate.max_bytes or rate_gate.max_records."),
-		option.Size("rate_gate.max_bytes", &s.maxBytes).Default("0").Help("Bytes per second; 0 for no limit."),
-		option.Int("rate_gate.max_records", &s.maxRecords).Default("0").Help("Records per second; 0 for no limit."),
+		option.Var("rate_gate.max_bytes", "size", &s.maxBytes, option.AtLeast(option.ParseSize, 0)).Default("0").Help("Bytes per second; 0 for no limit."),
+		option.Var("rate_gate.max_records", "integer", &s.maxRecords, option.AtLeast(option.ParseInt, 0)).Default("0").Help("Records per second; 0 for no limit."),
 		option.Switch("rate_gate.backpressure", &s.backpressure).Default("true").Help("Divide the limits by the number of chunks that wait for outputs and of their retries, and one."),
 		option.Var("rate_gate.resume_ratio", "double", &s.resume, func(t string) (float64, error) {
 			f, err := option.ParseFloat(t)

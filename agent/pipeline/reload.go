@@ -60,8 +60,10 @@ func (r *Runner) Run(ctx context.Context) int {
 // loop sends off the open chunks at every flush interval until it is time to stop.
 func (r *Runner) loop(ctx context.Context) (code int) {
 	p := r.Pipeline()
-	tick := time.NewTicker(p.set.Flush)
+	every := p.set.Flush
+	tick := time.NewTicker(every)
 	defer tick.Stop()
+	pace := newPace()
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,9 +71,15 @@ func (r *Runner) loop(ctx context.Context) (code int) {
 		case code := <-p.stop:
 			return code
 		case <-tick.C:
-			r.Pipeline().tick()
+			p := r.Pipeline()
+			p.tick()
+			if next := pace.next(p.set.Flush, p.set.Adaptive, p.fill()); next != every {
+				every = next
+				tick.Reset(every)
+			}
 		case <-r.changed:
-			tick.Reset(r.Pipeline().set.Flush)
+			every = r.Pipeline().set.Flush
+			tick.Reset(every)
 		}
 	}
 }

@@ -36,12 +36,12 @@ func (c *config) Options() []option.Option {
 		option.Switch("add_host", &c.addHost).Default("false").Help("Add the host to each record, as hostname."),
 		option.Switch("add_port", &c.addPort).Default("false").Help("Add the port to each record, as port."),
 	}, c.interval.Options("1")...)
-	return append(opts, c.where.TLS.Options()...)
+	return append(append(opts, c.where.TLS.Options()...), c.where.Net.Options()...)
 }
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(80)
-	c.where.Net = upstream.Net{ConnectTimeout: 10 * time.Second}
+	c.where.Net.Keepalive = false // it is asked anew each time
 	c.where.Net.CountIn(env.Metrics)
 	return &input{config: *c, env: env}, c.where.Check()
 }

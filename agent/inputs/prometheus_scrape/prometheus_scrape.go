@@ -44,7 +44,7 @@ type config struct {
 }
 
 func (c *config) Options() []option.Option {
-	return append([]option.Option{
+	opts := append([]option.Option{
 		option.String("listen", &c.listen).Default("0.0.0.0").Help("Taken for compatibility: nothing is listened on."),
 		option.String("host", &c.where.Host).Default("localhost").Help("Name or address of the server."),
 		option.Var("port", "integer", &c.where.Port, option.Between(option.ParseInt, 0, 65535)).Default("0").Help("Port of the server; 0 for 9100."),
@@ -55,11 +55,11 @@ func (c *config) Options() []option.Option {
 		option.String("http_passwd", &c.password).Secret().Help("Password for basic authentication."),
 		option.String("bearer_token", &c.token).Secret().Help("Token for bearer authentication, when there is no http_user."),
 	}, c.where.TLS.Options()...)
+	return append(opts, c.where.Net.Options()...)
 }
 
 func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	c.where.Default(defaultPort)
-	c.where.Net = upstream.Net{Keepalive: true, IdleTimeout: 30 * time.Second, ConnectTimeout: 10 * time.Second}
 	c.where.Net.CountIn(env.Metrics)
 	if c.interval <= 0 {
 		c.interval = 10 * time.Second

@@ -31,6 +31,9 @@ type definition struct {
 	at           []option.Pos // of the rules
 }
 
+// Options are the properties of a Definition.
+func Options() []option.Option { return new(definition).options() }
+
 func (d *definition) options() []option.Option {
 	rules := option.Ordered("space delimited strings (minimum 3)", d.addRule, "rule")
 	return []option.Option{
