@@ -190,8 +190,8 @@ func (b *builder) filter(s config.Section) {
 		return
 	}
 	f.matcher = &m
-	if !set.has {
-		b.warn(s.Pos, "add match: '*'", "filter %s has no match and sees no record", f.shown())
+	if !set.has && set.active {
+		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("filter %s has no match and would see no record", f.shown()), Cure: "add match: '*'"})
 	}
 	if set.active {
 		b.p.filters = append(b.p.filters, f)
