@@ -135,7 +135,7 @@ func (c *config) checkSingle(p part, given bool, at func(string) option.Pos) err
 	switch {
 	case given && !strings.EqualFold(c.key, p.key):
 		return &option.Error{Pos: at("key"), Msg: fmt.Sprintf("the context %s has no key '%s'", c.context, c.key), Cure: "leave 'key' out"}
-	case c.action == actRename || c.action == actExtract,
+	case c.action == actRename || c.action == actExtract || c.action == actConvert,
 		p.kind != event.Logs && c.action != actUpsert && (c.action != actHash || p.name == "span_kind"):
 		return &option.Error{Pos: at("action"), Msg: fmt.Sprintf("the action %s makes no sense in the context %s", c.action, c.context), Cure: "use upsert"}
 	case p.name == "span_kind" && !slices.Contains(spanKinds, strings.ToLower(c.value)):
