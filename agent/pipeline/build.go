@@ -77,6 +77,13 @@ func (b *builder) warn(pos option.Pos, cure, format string, args ...any) {
 	b.p.Warnings = append(b.p.Warnings, &option.Error{Pos: pos, Msg: fmt.Sprintf(format, args...), Cure: cure})
 }
 
+// warnInactive tells who switches an input or output off that it runs all the same, as it does in the C agent.
+func (b *builder) warnInactive(s config.Section, c *common, name string) {
+	if !c.active {
+		b.warn(s.Pos, "remove its section", "active off has no effect on %s: only filters and processors can be switched off", name)
+	}
+}
+
 // env is what an instance may use of the agent.
 func (b *builder) env(inst *instance, props []option.Property) plugin.Env {
 	p := b.p
@@ -141,6 +148,7 @@ func (b *builder) input(s config.Section) {
 		b.fail(err)
 		return
 	}
+	b.warnInactive(s, &in.settings.common, in.shown())
 	if r := &in.settings.rate; r.on && r.maxBytes == 0 && r.maxRecords == 0 {
 		b.warn(s.Pos, "set rate_gate.max_bytes or rate_gate.max_records", "the rate gate of %s has no limit and is always open", in.shown())
 	}
@@ -214,6 +222,7 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		b.fail(err)
 		return
 	}
+	b.warnInactive(s, &set.common, o.shown())
 	if !set.has {
 		if inputs == 1 && outputs == 1 {
 			set.match = "*"

@@ -20,6 +20,7 @@ type common struct {
 	level    slog.Level
 	hasLevel bool
 	suppress time.Duration
+	active   bool
 }
 
 func (c *common) options() []option.Option {
@@ -30,6 +31,7 @@ func (c *common) options() []option.Option {
 			return logger.ParseLevel(s)
 		}).Help("Log level of this instance: off, error, warn, info, debug or trace. Without it the service's."),
 		option.Duration("log_suppress_interval", &c.suppress).Default("0").Help("Hide a log line that repeats itself within this time."),
+		option.Switch("active", &c.active).Default("true").Help("off: a filter or processor is checked but not used. Inputs and outputs cannot be switched off."),
 	}
 }
 
@@ -42,16 +44,24 @@ type matching struct {
 }
 
 func (m *matching) options() []option.Option {
+	opts := option.Ordered("string", m.set, "match", "match_regex")
 	return []option.Option{
-		option.Nested("match", "string", func(v option.Value) error {
-			m.match, m.matchPos, m.has = v.Text, v.Pos, true
-			return nil
-		}).Help("Which tags to take; * stands for any run of characters."),
-		option.Nested("match_regex", "string", func(v option.Value) error {
-			m.matchRegex, m.matchPos, m.has = v.Text, v.Pos, true
-			return nil
-		}).Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
+		opts[0].Help("Which tags to take; * stands for any run of characters."),
+		opts[1].Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
 	}
+}
+
+// set takes one of the two; of a list, as of a key that is repeated, the last item counts.
+func (m *matching) set(key string, v option.Value) error {
+	if v.Kind == option.KindMap || v.Kind == option.KindList {
+		return errors.New("takes one pattern, not a map")
+	}
+	if m.matchPos, m.has = v.Pos, true; strings.EqualFold(key, "match") {
+		m.match = v.Text
+	} else {
+		m.matchRegex = v.Text
+	}
+	return nil
 }
 
 // inputSettings are the settings that every input has.
@@ -93,12 +103,10 @@ func (s *inputSettings) options() []option.Option {
 type filterSettings struct {
 	common
 	matching
-	active bool
 }
 
 func (s *filterSettings) options() []option.Option {
-	return append(append(s.common.options(), s.matching.options()...),
-		option.Switch("active", &s.active).Default("true").Help("off: the filter is checked but not used."))
+	return append(s.common.options(), s.matching.options()...)
 }
 
 // outputSettings are the settings that every output has.
