@@ -190,7 +190,7 @@ func (b *builder) filter(s config.Section) {
 	}
 	m := newMatcher(set.matching, s.Props)
 	f.matcher = &m
-	if !m.set() {
+	if !m.set() && set.active {
 		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("filter %s has no match and would see no record", f.shown()), Cure: "add match: '*'"})
 	}
 	if set.active {

@@ -60,8 +60,8 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	if err != nil {
 		return none, inst, inst.fault(what, err)
 	}
-	if v, _ := option.Lookup(a.sec.Props, "active"); !a.common.active && a.kind != "filter" {
-		a.b.warn(v.Pos, "remove the section", "the %s %s is used all the same: only filters can be switched off", a.kind, a.spec.Name)
+	if v, _ := option.Lookup(a.sec.Props, "active"); !a.common.active && (a.kind == "input" || a.kind == "output") {
+		a.b.warn(v.Pos, "remove its section", "active off has no effect on the %s %s: only filters and processors can be switched off", a.kind, a.spec.Name)
 	}
 	a.b.warnOf(option.CheckOnce(a.opts, a.sec.Props)) // as in the C agent the last one counts
 	inst.alias = a.common.alias

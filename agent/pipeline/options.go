@@ -34,7 +34,7 @@ func (c *common) options() []option.Option {
 			return logger.ParseLevel(s)
 		}).Help("Log level of this instance: off, error, warn, info, debug or trace. Without it the service's."),
 		option.Var("log_suppress_interval", "time", &c.suppress, option.AtLeast(option.ParseDuration, 0)).Default("0").Help("Hide a log line that repeats itself within this time."),
-		option.Switch("active", &c.active).Default("true").Help("off: a filter is checked but not used. Other plugins cannot be switched off so."),
+		option.Switch("active", &c.active).Default("true").Help("off: a filter or processor is checked but not used. Inputs and outputs cannot be switched off."),
 	}
 }
 
@@ -45,12 +45,24 @@ type matching struct {
 }
 
 func (m *matching) options() []option.Option {
+	opts := option.Ordered("string", m.set, "match", "match_regex")
 	return []option.Option{
-		option.String("match", &m.match).
-			Help("Which tags to take; * stands for any run of characters."),
-		option.Var("match_regex", "string", &m.matchRegex, regex.Compile).
-			Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
+		opts[0].Help("Which tags to take; * stands for any run of characters."),
+		opts[1].Help("Which tags to take, as a regular expression that has to hit the tag's beginning. With match, either is enough."),
 	}
+}
+
+// set takes one of the two; of a list, as of a key that is repeated, the last item counts.
+func (m *matching) set(key string, v option.Value) (err error) {
+	switch {
+	case v.Kind == option.KindMap || v.Kind == option.KindList:
+		return errors.New("takes one pattern, not a map")
+	case strings.EqualFold(key, "match"):
+		m.match = v.Text
+	default:
+		m.matchRegex, err = regex.Compile(v.Text)
+	}
+	return err
 }
 
 // inputSettings are the settings that every input has.

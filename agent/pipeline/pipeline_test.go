@@ -182,9 +182,10 @@ func TestQueueOverItsLimitDropsTheOldest(t *testing.T) {
 }
 
 func TestFaultsOfAConfigurationComeAllAtOnce(t *testing.T) {
-	_, err := build(t, nil, "input sorce", "output sink mode=x colour=red", "output sink retry_limit=banana")
+	_, err := build(t, nil, "input sorce", "filter holder", "output sink mode=x colour=red", "output sink retry_limit=banana")
 	for _, want := range []string{
 		"test:1: unknown input plugin 'sorce'; did you mean 'source'?",
+		"test:1: filter holder.0 has no match and would see no record; add match: '*'",
 		"test:1: unknown configuration property 'colour' (output sink)",
 		"test:1: retry_limit: 'banana' is no retry limit",
 	} {

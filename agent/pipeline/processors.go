@@ -42,7 +42,7 @@ func (b *builder) processors(values []option.Value, of instance) (steps []*step)
 	return steps
 }
 
-// processor builds one entry: a processor, or any filter by name.
+// processor builds one entry: a processor, or any filter by name. nil when it is faulty or switched off.
 func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step {
 	sec := config.Section{Kind: "processor", Pos: v.Pos}
 	s := &step{kinds: kind}
@@ -83,6 +83,9 @@ func (b *builder) processor(v option.Value, kind event.Kinds, of instance) *step
 	a := assembly[plugin.Filter]{b: b, kind: "processor", spec: spec, sec: sec, common: &set.common, opts: opts}
 	if s.plugin, s.instance, err = a.make(func() string { return of.name }); err != nil {
 		b.fail(err)
+		return nil
+	}
+	if !set.active {
 		return nil
 	}
 	return s

@@ -146,19 +146,18 @@ func opening(dst []byte, start int) byte {
 	return ','
 }
 
+// appendInternal writes both parts, also the one that is empty; a record outside of groups has no attributes.
 func (r *Records) appendInternal(dst []byte, group, meta event.Value) []byte {
-	dst = append(dst, `"__internal__":`...)
-	start := len(dst)
-	if group.Len() > 0 {
-		dst = append(dst, `{"group_attributes":`...)
-		dst = event.AppendJSON(dst, group, r.Style)
+	dst = append(dst, `"__internal__":{`...)
+	if group.Type() == event.TypeMap {
+		dst = event.AppendJSON(append(dst, `"group_attributes":`...), group, r.Style)
+		dst = append(dst, ',')
 	}
-	if meta.Len() > 0 {
-		dst = append(dst, opening(dst, start))
-		dst = append(dst, `"log_metadata":`...)
-		dst = event.AppendJSON(dst, meta, r.Style)
+	dst = append(dst, `"log_metadata":`...)
+	if meta.Len() == 0 {
+		return append(dst, `{}}`...)
 	}
-	return append(dst, '}')
+	return append(event.AppendJSON(dst, meta, r.Style), '}')
 }
 
 var errDate = errors.New("is no date format (double, iso8601, java_sql_timestamp, epoch, epoch_ms)")

@@ -72,7 +72,7 @@ func TestAnObjectIsDateThenMetadataThenBody(t *testing.T) {
 	check("date", "", `{}`, `{}`, `{"date":5}`)
 	check("date", "", `{}`, `{"a":1}`, `{"date":5,"a":1}`)
 	check("d\"", "", `{"m":1}`, `{"a":1}`, `{"d\"":5,"__internal__":{"log_metadata":{"m":1}},"a":1}`)
-	check("", `{"g":2}`, `{}`, `{"a":1}`, `{"__internal__":{"group_attributes":{"g":2}},"a":1}`)
+	check("", `{"g":2}`, `{}`, `{"a":1}`, `{"__internal__":{"group_attributes":{"g":2},"log_metadata":{}},"a":1}`)
 	check("date", `{"g":2}`, `{"m":1}`, `{}`, `{"date":5,"__internal__":{"group_attributes":{"g":2},"log_metadata":{"m":1}}}`)
 	check("date", `{}`, `{}`, `{"a":1}`, `{"date":5,"a":1}`)
 	check("date", "", `{"m":1}`, `{"date":1,"__internal__":2}`, `{"date":1,"__internal__":2}`)

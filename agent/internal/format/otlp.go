@@ -25,8 +25,16 @@ func (r *Records) appendPrettyOTLP(dst []byte, c *event.Chunk) []byte {
 	return append(dst, out.Bytes()...)
 }
 
+// otlp returns what writes OpenTelemetry's JSON: there texts are UTF-8, whatever json.escape_unicode says.
+func (r *Records) otlp() *Records {
+	o := *r
+	o.Style.RawUTF8 = true
+	return &o
+}
+
 // appendOTLP writes the records; those that stand in the same group share a resource and a scope.
 func (r *Records) appendOTLP(dst []byte, c *event.Chunk) []byte {
+	r = r.otlp()
 	dst = append(dst, `{"resourceLogs":[`...)
 	var group event.Value
 	n := 0
@@ -56,14 +64,16 @@ func (r *Records) appendOTLP(dst []byte, c *event.Chunk) []byte {
 func (r *Records) openScope(dst []byte, group event.Value) []byte {
 	resource, scope := group.Get("resource"), group.Get("scope")
 	dst = append(dst, `{"resource":{`...)
-	dst = r.appendAttributes(dst, resource.Get("attributes"))
+	if attributes := resource.Get("attributes"); attributes.Type() == event.TypeMap {
+		dst = r.appendAttributes(dst, attributes)
+	}
 	dst = append(dst, '}')
 	dst = r.appendText(dst, "schemaUrl", resource.Get("schema_url"))
 	dst = append(dst, `,"scopeLogs":[{"scope":{`...)
 	at := len(dst)
 	dst = r.appendText(dst, "name", scope.Get("name"))
 	dst = r.appendText(dst, "version", scope.Get("version"))
-	if attributes := scope.Get("attributes"); attributes.Len() > 0 {
+	if attributes := scope.Get("attributes"); attributes.Type() == event.TypeMap {
 		dst = r.appendAttributes(append(dst, ','), attributes)
 	}
 	if len(dst) > at {
@@ -83,12 +93,15 @@ func (r *Records) appendText(dst []byte, name string, v event.Value) []byte {
 	return event.AppendJSONString(dst, v.Str(), r.Style)
 }
 
-// appendLogRecord writes one record. What the metadata keeps under "otlp" goes back to its fields; the
-// body is the record's map, or the value of a map that holds nothing but "log".
+// appendLogRecord writes one record. What the metadata keeps under "otlp" goes back to its fields, the exact
+// time among it; the body is the record's map, or the value of a map that holds nothing but "log" or "message".
 func (r *Records) appendLogRecord(dst []byte, rec *event.Record) []byte {
 	otlp, t := rec.Meta().Get("otlp"), rec.Time()
-	dst = strconv.AppendInt(append(dst, `{"timeUnixNano":"`...), t.Sec*1e9+int64(t.Nsec), 10)
-	dst = append(dst, '"')
+	nanos, ok := otlp.Get("timestamp").Uint()
+	if !ok {
+		nanos = uint64(max(0, t.Sec*1e9+int64(t.Nsec)))
+	}
+	dst = append(strconv.AppendUint(append(dst, `{"timeUnixNano":"`...), nanos, 10), '"')
 	if n, ok := otlp.Get("observed_timestamp").Uint(); ok && n > 0 {
 		dst = append(strconv.AppendUint(append(dst, `,"observedTimeUnixNano":"`...), n, 10), '"')
 	}
@@ -96,20 +109,24 @@ func (r *Records) appendLogRecord(dst []byte, rec *event.Record) []byte {
 		dst = strconv.AppendUint(append(dst, `,"severityNumber":`...), n, 10)
 	}
 	dst = r.appendText(dst, "severityText", otlp.Get("severity_text"))
-	body := rec.Body()
-	if log := body.Get("log"); log != nil && body.Len() == 1 {
-		body = log
-	}
-	dst = r.appendAny(append(dst, `,"body":`...), body)
 	if attributes := otlp.Get("attributes"); attributes.Len() > 0 {
 		dst = r.appendAttributes(append(dst, ','), attributes)
 	}
+	dst = r.appendID(dst, "traceId", otlp.Get("trace_id"))
+	dst = r.appendID(dst, "spanId", otlp.Get("span_id"))
 	if n, ok := otlp.Get("trace_flags").Uint(); ok && n > 0 {
 		dst = strconv.AppendUint(append(dst, `,"flags":`...), n, 10)
 	}
-	dst = r.appendID(dst, "traceId", otlp.Get("trace_id"))
-	dst = r.appendID(dst, "spanId", otlp.Get("span_id"))
-	return append(dst, '}')
+	body := rec.Body()
+	if body.Len() == 1 {
+		for _, key := range []string{"log", "message"} {
+			if text := body.Get(key); text != nil {
+				body = text
+				break
+			}
+		}
+	}
+	return append(r.appendAny(append(dst, `,"body":`...), body), '}')
 }
 
 // appendID writes ,"name":"hex" of an id, which is binary or hexadecimal text.

@@ -19,6 +19,7 @@ func (r *Records) AppendMetricsAs(dst []byte, c *event.Chunk) ([]byte, error) {
 	if r.Format != OTLPJSON && r.Format != OTLPJSONPretty {
 		return AppendMetrics(dst, c)
 	}
+	r = r.otlp()
 	doc := []byte(`{"resourceMetrics":[`)
 	n := 0
 	for s, err := range metric.All(c.Bytes()) {
@@ -52,11 +53,11 @@ func (r *Records) appendMetricSet(dst []byte, s *metric.Set) []byte {
 	}
 	dst = append(dst, `},"scopeMetrics":[{"scope":{`...)
 	at := len(dst)
-	dst = r.appendText(dst, "name", scope.Get("metadata").Get("name"))
-	dst = r.appendText(dst, "version", scope.Get("metadata").Get("version"))
 	if attributes := scope.Get("attributes"); attributes.Len() > 0 {
 		dst = r.appendAttributes(append(dst, ','), attributes)
 	}
+	dst = r.appendText(dst, "name", scope.Get("metadata").Get("name"))
+	dst = r.appendText(dst, "version", scope.Get("metadata").Get("version"))
 	if len(dst) > at {
 		dst = slices.Delete(dst, at, at+1) // the first comma
 	}

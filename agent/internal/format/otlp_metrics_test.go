@@ -58,8 +58,8 @@ func TestMetricsAsOTLP(t *testing.T) {
 
 	noted := one(metric.Family{Name: "g", Type: metric.TypeGauge}, metric.Point{Value: 1})
 	noted.External, _, _ = event.ParseJSON(nil, []byte(`{"resource":{"metadata":{},"attributes":{"host":"h"}},"scope":{"metadata":{"name":"lib","version":"2"},"attributes":{"k":1}}}`))
-	f(`{"resourceMetrics":[{"resource":{"attributes":[{"key":"host","value":{"stringValue":"h"}}]},"scopeMetrics":[{"scope":{"name":"lib","version":"2",`+
-		`"attributes":[{"key":"k","value":{"intValue":"1"}}]},"metrics":[{"name":"g","gauge":{"dataPoints":[{"timeUnixNano":"7","asDouble":1.0}]}}]}]}]}`, noted)
+	f(`{"resourceMetrics":[{"resource":{"attributes":[{"key":"host","value":{"stringValue":"h"}}]},"scopeMetrics":[{"scope":{`+
+		`"attributes":[{"key":"k","value":{"intValue":"1"}}],"name":"lib","version":"2"},"metrics":[{"name":"g","gauge":{"dataPoints":[{"timeUnixNano":"7","asDouble":1.0}]}}]}]}]}`, noted)
 }
 
 func TestMetricsInOtherFormatsAreText(t *testing.T) {

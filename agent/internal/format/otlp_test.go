@@ -26,21 +26,23 @@ func TestRecordsBecomeOTLPLogs(t *testing.T) {
 	at := event.Time{Sec: 1700000000, Nsec: 500000000}
 	check(event.NewChunk(1, "t", event.Logs, nil, 0), `{"resourceLogs":[]}`)
 	check(chunk(t, at, "", `{}`, `{"log":"hello"}`),
-		`{"resourceLogs":[{"resource":{"attributes":[]},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1700000000500000000","body":{"stringValue":"hello"}}]}]}]}`)
+		`{"resourceLogs":[{"resource":{},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1700000000500000000","body":{"stringValue":"hello"}}]}]}]}`)
 	check(chunk(t, at, `{"resource":{"attributes":{"service.name":"shop"},"schema_url":"u"},"scope":{"name":"lib","version":"1","attributes":{"k":true}}}`,
 		`{"otlp":{"observed_timestamp":7,"severity_number":9,"severity_text":"INFO","attributes":{"n":7},"trace_flags":1,"trace_id":"ab","span_id":"cd"}}`,
 		`{"a":[1.5,-1,18446744073709551615,null,{"b":"c"}]}`),
 		`{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"schemaUrl":"u","scopeLogs":[{"scope":{"name":"lib","version":"1","attributes":[{"key":"k","value":{"boolValue":true}}]},"logRecords":[`+
 			`{"timeUnixNano":"1700000000500000000","observedTimeUnixNano":"7","severityNumber":9,"severityText":"INFO",`+
-			`"body":{"kvlistValue":{"values":[{"key":"a","value":{"arrayValue":{"values":[{"doubleValue":1.5},{"intValue":"-1"},{"stringValue":"18446744073709551615"},{},{"kvlistValue":{"values":[{"key":"b","value":{"stringValue":"c"}}]}}]}}}]}},`+
-			`"attributes":[{"key":"n","value":{"intValue":"7"}}],"flags":1,"traceId":"ab","spanId":"cd"}]}]}]}`)
+			`"attributes":[{"key":"n","value":{"intValue":"7"}}],"traceId":"ab","spanId":"cd","flags":1,`+
+			`"body":{"kvlistValue":{"values":[{"key":"a","value":{"arrayValue":{"values":[{"doubleValue":1.5},{"intValue":"-1"},{"stringValue":"18446744073709551615"},{},{"kvlistValue":{"values":[{"key":"b","value":{"stringValue":"c"}}]}}]}}}]}}}]}]}]}`)
+	check(chunk(t, at, `{"resource":{"attributes":{}},"scope":{"attributes":{}}}`, `{"otlp":{"timestamp":1700000000500000001}}`, `{"message":"h\u00e9"}`),
+		`{"resourceLogs":[{"resource":{"attributes":[]},"scopeLogs":[{"scope":{"attributes":[]},"logRecords":[{"timeUnixNano":"1700000000500000001","body":{"stringValue":"hé"}}]}]}]}`)
 
 	first, second := chunk(t, at, `{"resource":{"attributes":{"r":1}}}`, `{}`, `{"log":1}`), chunk(t, at, "", `{}`, `{"log":2}`)
 	both := append(append(bytes.Clone(first.Bytes()), first.Bytes()...), second.Bytes()...)
 	one := `{"timeUnixNano":"1700000000500000000","body":{"intValue":"1"}}`
 	check(event.NewChunk(1, "t", event.Logs, both, 3),
 		`{"resourceLogs":[{"resource":{"attributes":[{"key":"r","value":{"intValue":"1"}}]},"scopeLogs":[{"scope":{},"logRecords":[`+one+`,`+one+`]}]},`+
-			`{"resource":{"attributes":[]},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1700000000500000000","body":{"intValue":"2"}}]}]}]}`)
+			`{"resource":{},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1700000000500000000","body":{"intValue":"2"}}]}]}]}`)
 }
 
 func TestOTLPTakesWhatJSONLacks(t *testing.T) {

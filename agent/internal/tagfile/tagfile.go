@@ -29,6 +29,22 @@ func Path(tag string) string {
 	return Name(strings.Join(parts, "_"))
 }
 
+// Plain is [Path] with nothing left in the components but ASCII letters and digits, dots, dashes and
+// underscores; a backslash separates like a slash. Fluent Bit's output file names its files so.
+func Plain(tag string) string {
+	name := []byte(tag)
+	for i, c := range name {
+		switch {
+		case c == '\\':
+			name[i] = '/'
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '/', c == '.', c == '-', c == '_':
+		default:
+			name[i] = '_'
+		}
+	}
+	return Path(string(name))
+}
+
 // Name turns a word into one component of a path.
 func Name(word string) string {
 	name := strings.Map(func(r rune) rune {
@@ -38,10 +54,8 @@ func Name(word string) string {
 		return r
 	}, word)
 	switch name {
-	case "", ".":
+	case "", ".", "..":
 		return "_"
-	case "..":
-		return "__"
 	}
 	if len(name) <= maxName {
 		return name

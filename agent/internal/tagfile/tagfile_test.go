@@ -18,13 +18,27 @@ func TestTagsStayBelowTheirDirectory(t *testing.T) {
 	check("", "_")
 	check("/", "_")
 	check(".", "_")
-	check("..", "__")
-	check("../../etc/passwd", "__/__/etc/passwd")
+	check("..", "_")
+	check("../../etc/passwd", "_/_/etc/passwd")
 	check("/etc/passwd", "etc/passwd")
-	check("a//b/./../c/", "a/b/_/__/c")
+	check("a//b/./../c/", "a/b/_/_/c")
 	check("a\x00b\nc\\..", "a_b_c_..")
 	check("...", "...")
 	check("ключ", "ключ")
+}
+
+func TestPlainNamesHaveNoOddCharacters(t *testing.T) {
+	check := func(tag, want string) {
+		t.Helper()
+		if got := Plain(tag); got != want {
+			t.Errorf("%q: got %q, want %q", tag, got, want)
+		}
+	}
+	check("kube.Var_log.app-1", "kube.Var_log.app-1")
+	check("a b/c*d$e", "a_b/c_d_e")
+	check("é", "__")
+	check(`..\up`, "_/up")
+	check("", "_")
 }
 
 func TestLongTagsBecomeShortAndStayDifferent(t *testing.T) {

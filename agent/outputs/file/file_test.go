@@ -129,9 +129,10 @@ func TestAFileWithoutNameIsCalledByItsTag(t *testing.T) {
 		}
 	}
 	check("app.web", "app.web")
-	check("../../evil", "sub/__/__/evil", "path", "sub", "mkdir", "on")
+	check("../../evil", "sub/_/_/evil", "path", "sub", "mkdir", "on")
 	check("/abs\x00olute", "abs_olute")
-	check("..", "__")
+	check("..", "_")
+	check("a b/ü", "a_b/__", "mkdir", "on")
 	check(strings.Repeat("x", 300), tagfile.Name(strings.Repeat("x", 300)))
 	check("a.b", "x-a-b-a.b", "file", "x-$TAG[0]-$TAG[1]-$TAG")
 }
@@ -144,7 +145,7 @@ func TestRecordsChooseTheirFile(t *testing.T) {
 		`[1700000000,{"app":7,"k8s":{"ns'x":["../x"]}}]`,
 		`[1,{"app":"a","k8s":{"ns'x":[".."]}}]`,
 		`[1700000001,{"app":"a","k8s":{"ns'x":["one"]},"n":2}]`))
-	if got := files(t, dir); got != ".._x/2023/7.11.log __/1970/a.01.log one/2023/a.11.log" {
+	if got := files(t, dir); got != ".._x/2023/7.11.log _/1970/a.01.log one/2023/a.11.log" {
 		t.Errorf("files %s", got)
 	}
 	wantFile(t, dir+"/one/2023/a.11.log", "{\"app\":\"a\",\"k8s\":{\"ns'x\":[\"one\"]}}\n{\"app\":\"a\",\"k8s\":{\"ns'x\":[\"one\"]},\"n\":2}\n")

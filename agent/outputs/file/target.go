@@ -64,7 +64,7 @@ func (t *target) render(tag string, r *event.Record) string {
 		return ""
 	}
 	if len(t.name) == 0 {
-		return filepath.Join(dir, tagfile.Path(tag))
+		return filepath.Join(dir, tagfile.Plain(tag))
 	}
 	name, ok := t.join(t.name, tag, r)
 	switch {
@@ -217,7 +217,7 @@ func (o *output) route(tag string, r *event.Record) (path string, keep bool, err
 	case policyFallback:
 		name := o.fallbackFile
 		if name == "" {
-			name = tagfile.Path(tag)
+			name = tagfile.Plain(tag)
 		}
 		return filepath.Join(o.fallbackPath, name), true, nil
 	}

@@ -86,8 +86,8 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	var errs []error
 	p := single(c.context)
 	if p.key != "" {
+		errs = append(errs, c.checkSingle(p, given("key"), at))
 		c.key, f.inPlace = p.key, p.kind != event.Logs
-		errs = append(errs, c.checkSingle(p, at))
 	} else if err := needs("key", "name the key that is changed"); err != nil {
 		errs = append(errs, err)
 	} else if c.key == "" {
@@ -131,9 +131,11 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 
 // checkSingle checks what is asked of a context that is one value. Those of metrics and spans cannot go away
 // or change their type.
-func (c *config) checkSingle(p part, at func(string) option.Pos) error {
+func (c *config) checkSingle(p part, given bool, at func(string) option.Pos) error {
 	switch {
-	case c.action == actRename || c.action == actExtract,
+	case given && !strings.EqualFold(c.key, p.key):
+		return &option.Error{Pos: at("key"), Msg: fmt.Sprintf("the context %s has no key '%s'", c.context, c.key), Cure: "leave 'key' out"}
+	case c.action == actRename || c.action == actExtract || c.action == actConvert,
 		p.kind != event.Logs && c.action != actUpsert && (c.action != actHash || p.name == "span_kind"):
 		return &option.Error{Pos: at("action"), Msg: fmt.Sprintf("the action %s makes no sense in the context %s", c.action, c.context), Cure: "use upsert"}
 	case p.name == "span_kind" && !slices.Contains(spanKinds, strings.ToLower(c.value)):
@@ -145,8 +147,7 @@ func (c *config) checkSingle(p part, at func(string) option.Pos) error {
 type filter struct {
 	modifier
 	context contextName
-	body    []byte // of a group, as it is put together
-	part    []byte // a map inside of it
+	part    []byte // the map that the action was done on
 	watch   regex.Watch
 	refused bool // that the context is another signal's was said already
 }
@@ -168,13 +169,16 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		err = f.metrics(b)
 	case kind == event.Traces:
 		err = f.traces(b)
-	case p.group != nil:
-		f.groupParts(b, p.group)
+	case p.group:
+		for e := range b.EditGroups() {
+			if body, changed := f.inside(e.Body(), p.path); changed {
+				e.SetBody(body)
+			}
+		}
 	case p.meta:
 		for e := range b.Edit() {
-			if fields, changed := f.apply(e.Meta()); changed {
-				f.part = event.AppendMapOf(f.part[:0], fields)
-				e.SetMeta(f.part)
+			if meta, changed := f.inside(e.Meta(), p.path); changed {
+				e.SetMeta(meta)
 			}
 		}
 	default:
@@ -187,30 +191,27 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 	return errors.Join(err, f.watch.Check())
 }
 
-// groupParts changes the map that path leads to in the attributes of every group. What is missing on the way
-// is made when there is something to put in.
-func (f *filter) groupParts(b *event.Batch, path []string) {
-	for e := range b.EditGroups() {
-		top := e.Body()
-		inner := top.Get(path[0])
-		if len(path) > 1 {
-			inner = inner.Get(path[1])
-		}
-		fields, changed := f.apply(inner)
-		if !changed {
-			continue
-		}
-		f.part = event.AppendMapOf(f.part[:0], fields)
-		if len(path) > 1 {
-			outer := replaced(top.Get(path[0]), path[1], f.part)
-			f.part = append(f.part[:0], outer...)
-		}
-		f.body = append(f.body[:0], replaced(top, path[0], f.part)...)
-		e.SetBody(f.body)
+// inside returns what becomes of top when the action is done on the map that path leads to. What is missing on
+// the way is made when there is something to put in.
+func (f *filter) inside(top event.Value, path []string) (event.Value, bool) {
+	if len(top) > 0 && top.Type() != event.TypeMap {
+		return nil, false
 	}
+	if len(path) == 0 {
+		fields, changed := f.apply(top)
+		if changed {
+			f.part = event.AppendMapOf(f.part[:0], fields)
+		}
+		return f.part, changed
+	}
+	inner, changed := f.inside(top.Get(path[0]), path[1:])
+	if !changed {
+		return nil, false
+	}
+	return replaced(top, path[0], inner), true
 }
 
-// replaced returns a map with val under key; what is no map counts as an empty one.
+// replaced returns a map with val under key; nil counts as an empty one.
 func replaced(v event.Value, key string, val event.Value) event.Value {
 	fields := event.AppendFields(nil, v)
 	for i := range fields {

@@ -13,8 +13,9 @@ type contextName string
 type part struct {
 	name  contextName
 	kind  event.Kinds
-	meta  bool     // logs: the metadata
-	group []string // logs: the way to a map in the attributes of a group
+	meta  bool     // logs: it is in the metadata of records
+	group bool     // logs: it is in the attributes of groups
+	path  []string // the way to its map, in these or in what metrics say about their origin
 	key   string   // the one key of that map that the context is
 }
 
@@ -24,14 +25,19 @@ var parts = []part{
 	{name: "record", kind: event.Logs},
 	{name: "attributes", kind: event.Logs, meta: true},
 	{name: "metadata", kind: event.Logs, meta: true},
-	{name: "otel_resource_attributes", kind: event.Logs, group: []string{"resource", "attributes"}},
-	{name: "otel_scope_attributes", kind: event.Logs, group: []string{"scope", "attributes"}},
-	{name: "otel_scope_name", kind: event.Logs, group: []string{"scope"}, key: "name"},
-	{name: "otel_scope_version", kind: event.Logs, group: []string{"scope"}, key: "version"},
+	{name: "otel_log_attributes", kind: event.Logs, meta: true, path: []string{"otlp", "attributes"}},
+	{name: "otel_resource_attributes", kind: event.Logs, group: true, path: []string{"resource", "attributes"}},
+	{name: "otel_scope_attributes", kind: event.Logs, group: true, path: []string{"scope", "attributes"}},
+	{name: "otel_scope_name", kind: event.Logs, group: true, path: []string{"scope"}, key: "name"},
+	{name: "otel_scope_version", kind: event.Logs, group: true, path: []string{"scope"}, key: "version"},
 	{name: "labels", kind: event.Metrics},
 	{name: "attributes", kind: event.Metrics},
 	{name: "name", kind: event.Metrics, key: "name"},
 	{name: "description", kind: event.Metrics, key: "desc"},
+	{name: "otel_resource_attributes", kind: event.Metrics, path: []string{"resource", "attributes"}},
+	{name: "otel_scope_attributes", kind: event.Metrics, path: []string{"scope", "attributes"}},
+	{name: "otel_scope_name", kind: event.Metrics, path: []string{"scope", "metadata"}, key: "name"},
+	{name: "otel_scope_version", kind: event.Metrics, path: []string{"scope", "metadata"}, key: "version"},
 	{name: "span_attributes", kind: event.Traces},
 	{name: "span_name", kind: event.Traces, key: "name"},
 	{name: "span_kind", kind: event.Traces, key: "kind"},

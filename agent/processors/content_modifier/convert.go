@@ -22,9 +22,9 @@ func appendText(dst []byte, v event.Value) []byte {
 	return event.AppendJSON(dst, v, event.JSONStyle{})
 }
 
-// convert returns v as the wanted type; false when it cannot become that, or is that already and would only
-// be copied. The rules are Fluent Bit's: a text is true only when it says so, a float is rounded to an int,
-// null becomes "null", false or 0.
+// convert returns v as the wanted type; false when it cannot become that. The rules are Fluent Bit's: a text is
+// true only when it says so, an int only when all of it is one, a double when it begins with one; a float is
+// rounded to an int; null and the empty text become false and 0.
 func (m *modifier) convert(v event.Value) (event.Value, bool) {
 	switch m.to {
 	case typeString:
@@ -42,7 +42,7 @@ func (m *modifier) toString(v event.Value) (event.Value, bool) {
 	case event.TypeArray, event.TypeMap, event.TypeExt:
 		return nil, false
 	case event.TypeStr:
-		return m.make(func(dst []byte) []byte { return append(dst, v...) }), true
+		return v, true
 	}
 	m.text = appendText(m.text[:0], v)
 	return m.make(func(dst []byte) []byte { return event.AppendStr(dst, m.text) }), true
@@ -51,6 +51,8 @@ func (m *modifier) toString(v event.Value) (event.Value, bool) {
 func (m *modifier) toBool(v event.Value) (event.Value, bool) {
 	b := false
 	switch v.Type() {
+	case event.TypeBool:
+		return v, true
 	case event.TypeStr:
 		b = bytes.EqualFold(v.Str(), []byte("true"))
 	case event.TypeInt, event.TypeUint:
@@ -69,10 +71,14 @@ func (m *modifier) toBool(v event.Value) (event.Value, bool) {
 func (m *modifier) toInt(v event.Value) (event.Value, bool) {
 	var n int64
 	switch v.Type() {
+	case event.TypeInt, event.TypeUint:
+		return v, true
 	case event.TypeStr:
-		var err error
-		if n, err = strconv.ParseInt(string(leading(v.Str(), false)), 10, 64); err != nil {
-			return nil, false
+		if text := v.Str(); len(text) > 0 {
+			var err error
+			if n, err = strconv.ParseInt(string(bytes.TrimLeft(text, spaces)), 10, 64); err != nil {
+				return nil, false
+			}
 		}
 	case event.TypeFloat32, event.TypeFloat64:
 		f, _ := v.Float()
@@ -80,6 +86,8 @@ func (m *modifier) toInt(v event.Value) (event.Value, bool) {
 			return nil, false
 		}
 		n = int64(f)
+	case event.TypeBool:
+		n = int64(bit(v))
 	case event.TypeNil:
 	default:
 		return nil, false
@@ -90,10 +98,14 @@ func (m *modifier) toInt(v event.Value) (event.Value, bool) {
 func (m *modifier) toDouble(v event.Value) (event.Value, bool) {
 	var f float64
 	switch v.Type() {
+	case event.TypeFloat32, event.TypeFloat64:
+		return v, true
 	case event.TypeStr:
-		var err error
-		if f, err = strconv.ParseFloat(string(leading(v.Str(), true)), 64); err != nil {
-			return nil, false
+		if text := v.Str(); len(text) > 0 {
+			var err error
+			if f, err = strconv.ParseFloat(string(leading(text)), 64); err != nil {
+				return nil, false
+			}
 		}
 	case event.TypeInt, event.TypeUint:
 		if n, ok := v.Int(); ok {
@@ -102,6 +114,8 @@ func (m *modifier) toDouble(v event.Value) (event.Value, bool) {
 			n, _ := v.Uint()
 			f = float64(n)
 		}
+	case event.TypeBool:
+		f = float64(bit(v))
 	case event.TypeNil:
 	default:
 		return nil, false
@@ -109,9 +123,20 @@ func (m *modifier) toDouble(v event.Value) (event.Value, bool) {
 	return m.make(func(dst []byte) []byte { return event.AppendFloat(dst, f) }), true
 }
 
+// bit is 1 for true and 0 for false.
+func bit(v event.Value) int {
+	if yes, _ := v.Bool(); yes {
+		return 1
+	}
+	return 0
+}
+
+// spaces may stand before a number.
+const spaces = " \t\r\n\v\f"
+
 // leading returns the number that a text begins with, or nothing.
-func leading(s []byte, fraction bool) []byte {
-	s = bytes.TrimLeft(s, " \t\r\n\v\f")
+func leading(s []byte) []byte {
+	s = bytes.TrimLeft(s, spaces)
 	end, digits := 0, func(i int) int {
 		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
 			i++
@@ -121,14 +146,7 @@ func leading(s []byte, fraction bool) []byte {
 	if end < len(s) && (s[end] == '-' || s[end] == '+') {
 		end++
 	}
-	whole := digits(end)
-	if whole == end && !fraction {
-		return nil
-	}
-	end = whole
-	if !fraction {
-		return s[:end]
-	}
+	end = digits(end)
 	if end < len(s) && s[end] == '.' {
 		end = digits(end + 1)
 	}

@@ -35,35 +35,49 @@ func TestConversions(t *testing.T) {
 	f := func(to, in, want string) {
 		t.Helper()
 		got := filtertest.Run(t, Plugin, filtertest.Properties("action convert", "key v", "converted_type "+to), `{"v":`+in+`,"w":0}`)
-		if moved := `{"w":0,"v":` + want + `}`; got != moved && got != `{"v":`+want+`,"w":0}` {
+		moved := `{"w":0,"v":` + want + `}`
+		if rest, stays := strings.CutPrefix(want, "stays "); stays {
+			moved = `{"v":` + rest + `,"w":0}`
+		}
+		if got != moved {
 			t.Errorf("%s to %s: got %s, want %s", in, to, got, moved)
 		}
 	}
 	f("int", `"42"`, `42`)
-	f("int", `" -7 apples"`, `-7`)
-	f("int", `"none"`, `"none"`)
-	f("int", `"99999999999999999999"`, `"99999999999999999999"`)
+	f("int", `" -7"`, `-7`)
+	f("int", `"+7"`, `7`)
+	f("int", `""`, `0`)
+	f("int", `"7 apples"`, `stays "7 apples"`)
+	f("int", `"4.7"`, `stays "4.7"`)
+	f("int", `"none"`, `stays "none"`)
+	f("int", `"99999999999999999999"`, `stays "99999999999999999999"`)
 	f("int", `2.5`, `3`)
-	f("int", `1e300`, `1e+300`)
+	f("int", `1e300`, `stays 1e+300`)
 	f("int", `null`, `0`)
-	f("int", `true`, `true`)
+	f("int", `true`, `1`)
+	f("int", `-3`, `-3`)
 	f("double", `"1.5e1x"`, `15.0`)
-	f("double", `"none"`, `"none"`)
+	f("double", `""`, `0.0`)
+	f("double", `"none"`, `stays "none"`)
 	f("double", `3`, `3.0`)
 	f("double", `null`, `0.0`)
+	f("double", `false`, `0.0`)
+	f("double", `0.5`, `0.5`)
 	f("string", `5`, `"5"`)
 	f("string", `-5`, `"-5"`)
 	f("string", `1.5`, `"1.5"`)
 	f("string", `null`, `"null"`)
 	f("string", `true`, `"true"`)
-	f("string", `[1]`, `[1]`)
+	f("string", `"x"`, `"x"`)
+	f("string", `[1]`, `stays [1]`)
 	f("boolean", `"TRUE"`, `true`)
 	f("boolean", `"no"`, `false`)
 	f("boolean", `2`, `true`)
 	f("boolean", `0`, `false`)
 	f("boolean", `0.5`, `true`)
 	f("boolean", `null`, `false`)
-	f("boolean", `{}`, `{}`)
+	f("boolean", `true`, `true`)
+	f("boolean", `{}`, `stays {}`)
 }
 
 // grouped is a group, by its attributes, with one record.
@@ -113,19 +127,35 @@ func TestGroupsCarryTheOpenTelemetryContexts(t *testing.T) {
 }
 
 func TestMetadataIsAContext(t *testing.T) {
-	f, err := filtertest.Build(Plugin, filtertest.Properties("context metadata", "action upsert", "key place", "value here"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := filtertest.Batch(t, `{"a":1}`)
-	if err := f.Filter(context.Background(), b); err != nil {
-		t.Fatal(err)
-	}
-	for r := range b.Records() {
-		if string(r.Meta().Get("place").Str()) != "here" || r.Body().Len() != 1 {
-			t.Errorf("metadata %x", r.Meta())
+	f := func(lines, meta, want string) {
+		t.Helper()
+		p, err := filtertest.Build(Plugin, filtertest.Properties(conf(lines)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _, err := event.ParseJSON([]byte{0x92, 0x92, 0x07}, []byte(meta))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := event.Parse("t", append(data, 0x80))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Filter(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+		for r := range b.Records() {
+			if got := string(event.AppendJSON(nil, r.Meta(), event.JSONStyle{})); got != want || r.Body().Len() != 0 {
+				t.Errorf("%s:\ngot  %s\nwant %s", lines, got, want)
+			}
 		}
 	}
+	f("context metadata\naction upsert\nkey place\nvalue here", `{}`, `{"place":"here"}`)
+	f("context attributes\naction delete\nkey a", `{"a":1,"b":2}`, `{"b":2}`)
+	f("context otel_log_attributes\naction upsert\nkey a\nvalue x", `{"otlp":{"severity_number":9,"attributes":{"a":1,"b":2}}}`, `{"otlp":{"severity_number":9,"attributes":{"b":2,"a":"x"}}}`)
+	f("context otel_log_attributes\naction insert\nkey a\nvalue x", `{"n":1}`, `{"n":1,"otlp":{"attributes":{"a":"x"}}}`)
+	f("context otel_log_attributes\naction insert\nkey a\nvalue x", `{"otlp":"no map"}`, `{"otlp":"no map"}`)
+	f("context otel_log_attributes\naction delete\nkey a", `{}`, `{}`)
 }
 
 func TestFaultyOptionsAreExplained(t *testing.T) {
@@ -147,6 +177,7 @@ func TestFaultyOptionsAreExplained(t *testing.T) {
 	f("action extract\nkey a\npattern (b)", "no named groups")
 	f("action delete\nkey a\ncontext here", "is none of 'body'")
 	f("action delete\nkey", "the key is empty")
+	f("action upsert\ncontext otel_scope_name\nvalue x\nkey label", "test.conf:4:5: the context otel_scope_name has no key 'label'")
 }
 
 func TestAForeignContextIsReportedOnce(t *testing.T) {

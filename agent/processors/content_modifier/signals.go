@@ -91,7 +91,16 @@ func (f *filter) editMap(dst []byte, v event.Value) ([]byte, bool) {
 }
 
 func (f *filter) metrics(b *event.Batch) error {
-	if p, _ := f.context.in(event.Metrics); p.key != "" {
+	switch p, _ := f.context.in(event.Metrics); {
+	case p.path != nil:
+		return payload(b, []string{"meta", "external"}, func(dst []byte, v event.Value) ([]byte, bool) {
+			external, changed := f.inside(v, p.path)
+			if !changed {
+				external = v
+			}
+			return append(dst, external...), changed
+		})
+	case p.key != "":
 		return payload(b, []string{"metrics", each, "meta", "opts"}, f.editMap)
 	}
 	return payload(b, nil, func(dst []byte, v event.Value) ([]byte, bool) {

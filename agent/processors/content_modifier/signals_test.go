@@ -125,3 +125,17 @@ func FuzzPayload(f *testing.F) {
 		}
 	})
 }
+
+func TestTheOriginOfMetricsIsChanged(t *testing.T) {
+	f := func(lines, external, want string) {
+		t.Helper()
+		wrap := func(external string) string { return `{"meta":{"external":` + external + `},"metrics":[]}` }
+		if got := signal(t, event.Metrics, lines, wrap(external)); got != wrap(want) {
+			t.Errorf("%s:\ngot  %s\nwant %s", lines, got, wrap(want))
+		}
+	}
+	f("context otel_resource_attributes\naction upsert\nkey a\nvalue x", `{"resource":{"metadata":{},"attributes":{}}}`, `{"resource":{"metadata":{},"attributes":{"a":"x"}}}`)
+	f("context otel_scope_attributes\naction rename\nkey a\nvalue b", `{"scope":{"attributes":{"a":1}}}`, `{"scope":{"attributes":{"b":1}}}`)
+	f("context otel_scope_name\naction upsert\nvalue unit", `{}`, `{"scope":{"metadata":{"name":"unit"}}}`)
+	f("context otel_scope_version\naction upsert\nvalue 2", `{"scope":{"metadata":{"version":"1"}}}`, `{"scope":{"metadata":{"version":"2"}}}`)
+}
