@@ -35,6 +35,7 @@ func set(t testing.TB, limit int64) *Set {
 	add(Parser{Name: "steps", Kind: Rules, Rules: []Rule{rule(Start, `^\d+\. `, "more"), rule("more", `^ +- `, "more"), rule("more", `^$`, "more")}})
 	add(Parser{Name: "stars", Kind: Rules, Content: "text", Rules: []Rule{rule(Start, `^\* `, "star"), rule(Start, `^# `, "hash"), rule("star,hash", `^ `, "star")}})
 	add(Parser{Name: "short", Kind: Rules, Rules: []Rule{rule(Start+",again", `^a`, "again"), rule("again", `^ `, "again")}})
+	add(Parser{Name: "indented", Kind: Rules, Rules: []Rule{rule(Start, `^(?! )`, "more"), rule("more", `^ `, "more")}})
 	return s
 }
 
@@ -112,6 +113,7 @@ func TestRulesLeadFromStateToState(t *testing.T) {
 	check(t, s, "steps", "x\n\n1. a\n - b\n\n\n - c\n2. d\n3. e\n - f\nx\n - g", "x\n", "1. a\n - b\n\n\n - c\n", "2. d\n", "3. e\n - f\n", "x\n", " - g\n")
 	check(t, s, "stars", "* a\n b\n# c\n d\n e\nf", "text * a\n b", "text # c\n d\n e", "text f")
 	check(t, s, "steps", "1. a\nx\n\n - b\n - c\ny\n - d", "1. a\n", "x\n", " - b\n - c\n", "y\n", " - d\n")
+	check(t, s, "indented", "\n\na\n b\n\nc\n\n d", "a\n b\n", "c\n", " d\n") // an empty line begins nothing
 	check(t, s, "short", "a\n b\na\n c", "a\n", " b\n", "a\n", " c\n")
 }
 
