@@ -236,7 +236,9 @@ func (j *joiner) byRules(p *Parser, in input) bool {
 		return true // an empty line between records
 	case w == nil: // what goes on after an interruption stays together
 		j.interrupt(p)
-		w = j.begin(p, in)
+		if w = j.begin(p, in); len(in.text) == 0 {
+			w.text = append(w.text, '\n')
+		}
 	}
 	cut := j.add(w, in)
 	if cut || r.over {

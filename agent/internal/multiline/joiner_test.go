@@ -202,6 +202,8 @@ func TestRecordsAreJoinedByTheTextUnderAKey(t *testing.T) {
 	}
 	check("steps", "m", []string{`{"n":1,"m":"1. a","k":2}`, `{"n":2,"m":" - b"}`, `{"m":5}`, `{"n":3,"m":" - c"}`, `{}`},
 		`{"n":1,"m":"1. a\n - b","k":2}`, `{"m":5}`, `{"n":3,"m":" - c"}`, `{}`)
+	check("indented", "m", []string{`{"n":1,"m":""}`, `{"n":2,"m":""}`, `{"n":3,"m":" a"}`}, `{"n":1,"m":""}`, `{"n":2,"m":" a"}`)
+	check("steps", "m", []string{`{"m":"1. a"}`, `{"m":"x"}`, `{"m":""}`, `{"m":" - b"}`}, `{"m":"1. a"}`, `{"m":"x"}`, `{"m":"\n - b"}`)
 	check("semi", "m", []string{`{"m":"a"}`, `{"m":""}`, `{"m":"b;"}`, `{"m":""}`}, `{"m":"ab;"}`, `{"m":""}`)
 	check("glued", "", []string{`{"text":"a"}`, `{"text":"b;"}`}, `{"text":"ab;"}`)
 	check("steps", "m", []string{`{"m":"1. a"} | {"x":1}`, `{"m":" - b"} | {"x":2,"y":3}`, `{"m":"z"} | {"z":1}`},
