@@ -99,7 +99,7 @@ func (c *config) fileOptions() []option.Option {
 		option.Switch("file_cache_advise", &c.cacheAdvise).Default("true").
 			Help("Tells the kernel to forget the cached pages of what was read."),
 		option.Switch("exit_on_eof", &c.exitOnEOF).Default("false").
-			Help("Stops the agent once all files were read to their ends."),
+			Help("Stops the agent once all files were read to their ends; without any it waits for the first one."),
 		option.Size("static_batch_size", &c.staticBatch).Default("50M").
 			Help("How much of a file is read at most, while it is first read through, before it is the next file's turn."),
 		option.Size("event_batch_size", &c.eventBatch).Default("50M").

@@ -178,6 +178,18 @@ func TestFilesAreReadOnceThrough(t *testing.T) {
 	}
 }
 
+func TestWithoutAnyFileTheEndIsNotReached(t *testing.T) {
+	p := newPlace(t)
+	p.run("path", "DIR/*.log", "exit_on_eof", "on")
+	if log := p.kit.Log(); !strings.Contains(log, "there is no file to read yet") {
+		t.Errorf("the log does not say it:\n%s", log)
+	}
+	p.write("tmp", "one\n")
+	p.rename("tmp", "a.log")
+	p.until("the end", func() bool { return len(p.kit.Stops()) > 0 })
+	p.want(`in {"log":"one"}`)
+}
+
 func TestFilesAreReadThroughAlsoWhenTheAgentIsToldToStop(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", strings.Repeat("line\n", 100_000))
