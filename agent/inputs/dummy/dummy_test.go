@@ -81,7 +81,9 @@ func TestSettingsShapeTheRecords(t *testing.T) {
 		at("1s", day+1, 0, `{} {"a":1}`),
 		at("1s", day+1, 0, `{} {"b":2}`),
 		at("1s", day+1, 0, `{} {"c":3}`))
-	for _, bad := range []string{`just words`, `{"a":`, `[1]`, `5`, ``, `[]`, `{"a":1} x`} {
+	check("more than maps", 1500*time.Millisecond, []string{"dummy", `{"a":1} # one`},
+		at("1s", day+1, 0, `{} {"a":1}`))
+	for _, bad := range []string{`just words`, `{"a":`, `[1]`, `5`, ``, `[]`} {
 		check("no map: "+bad, 1500*time.Millisecond, []string{"dummy", bad, "metadata", `[{},{}]`},
 			at("1s", day+1, 0, `{} {"message":"dummy"}`))
 	}
@@ -125,6 +127,16 @@ func TestFallbackIsReported(t *testing.T) {
 		if !strings.Contains(k.Log(), want) {
 			t.Errorf("%q is missing in the log:\n%s", want, k.Log())
 		}
+	}
+}
+
+func TestWhatIsBehindTheMapsIsReported(t *testing.T) {
+	k := inputtest.New()
+	if _, err := k.Build(new(config), "dummy", `{"a":1} # one`); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(k.Log(), "behind its JSON maps") {
+		t.Errorf("the log does not say it:\n%s", k.Log())
 	}
 }
 

@@ -13,7 +13,11 @@ import (
 // default record instead, as Fluent Bit does, and says so.
 func bodies(env plugin.Env, text string) []event.Value {
 	list, err := parseMaps(text)
-	if err == nil {
+	switch {
+	case err == nil:
+		return list
+	case len(list) > 0:
+		env.Log.Warn("the option dummy holds something behind its JSON maps, which is left out", "dummy", text, "error", err)
 		return list
 	}
 	env.Log.Warn("the option dummy holds no JSON map; making "+defaultBody+" instead", "dummy", text, "error", err)
@@ -35,14 +39,15 @@ func metadata(env plugin.Env, text string) event.Value {
 
 var errNoMap = errors.New("want a map or an array of maps")
 
-// parseMaps reads maps and arrays of maps, one after the other. It returns at least one map.
+// parseMaps reads maps and arrays of maps, one after the other. It returns at least one map, or an error and the
+// maps before it.
 func parseMaps(text string) ([]event.Value, error) {
 	var list []event.Value
 	src := bytes.TrimSpace([]byte(text))
 	for len(src) > 0 {
 		out, used, err := event.ParseJSON(nil, src)
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		src = bytes.TrimSpace(src[used:])
 		switch v := event.Value(out); v.Type() {
@@ -51,12 +56,12 @@ func parseMaps(text string) ([]event.Value, error) {
 		case event.TypeArray:
 			for e := range v.Elems() {
 				if e.Type() != event.TypeMap {
-					return nil, errNoMap
+					return list, errNoMap
 				}
 				list = append(list, e)
 			}
 		default:
-			return nil, errNoMap
+			return list, errNoMap
 		}
 	}
 	if len(list) == 0 {

@@ -1,9 +1,9 @@
 // Package stdin is the input stdin: records from standard input, until it ends; then the agent ends as
 // well.
 //
-// Without a parser it takes JSON values that follow each other, with or without blanks and line ends
-// between them and inside: a map, [time, map], or [[time, metadata], map], with the time in seconds. With
-// a parser it takes lines, or whatever the parser finds when it can look for records itself.
+// Without a parser it takes JSON values that follow each other, with or without blanks and line ends between
+// them and inside, and commas between them: a map, [time, map], or [[time, metadata], map], with the time in
+// seconds. With a parser it takes lines, or whatever the parser finds when it can look for records itself.
 //
 // What is no record costs its own line only. It is logged and counted.
 package stdin

@@ -130,6 +130,7 @@ func TestBrokenInputCostsItsOwnLineOnly(t *testing.T) {
 	}
 	check("nothing", "", 0)
 	check("blanks", " \r\n\t\n", 0)
+	check("commas between values", "{\"a\":1},{\"b\":2},\n,[5,{\"c\":3}],[6,{\"d\":4}]\n", 0, `{"a":1}`, `{"b":2}`, `{"c":3}`, `{"d":4}`)
 	check("a plain line", "{\"a\":1}\nplain\n{\"a\":2}\n", 1, `{"a":1}`, `{"a":2}`)
 	check("a plain line without an end", "{\"a\":1}\nplain", 1, `{"a":1}`)
 	check("an open map", "{\"a\":1\n{\"a\":2}\n", 1, `{"a":2}`)

@@ -3,6 +3,7 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,14 +46,23 @@ func (w *watcher) arrived(c change) {
 	}
 }
 
-// appeared takes a new name in a watched directory.
+// appeared takes a new name in a watched directory. A file that is to be read from its end is left for the next
+// scan, since now it is likely empty, but for one that takes the place of a rotated one.
 func (w *watcher) appeared(path string) {
+	if !w.newFromHead && !w.succeeds(path) {
+		return
+	}
 	for _, g := range w.globs {
 		if g.matches(path) {
 			w.attempt(path)
 			return
 		}
 	}
+}
+
+// succeeds reports whether a file is followed that had the name path.
+func (w *watcher) succeeds(path string) bool {
+	return slices.ContainsFunc(w.all(), func(f *file) bool { return f.path == path })
 }
 
 // attempt follows the file at path, or tries it again for some time.

@@ -10,7 +10,7 @@ import (
 
 // glob is a pattern of paths, split at its slashes.
 type glob struct {
-	root  string // "/" or ""
+	root  string // the slashes that it begins with
 	parts []part
 }
 
@@ -18,7 +18,8 @@ type glob struct {
 type part struct {
 	name string
 	re   *regexp.Regexp
-	dots bool // the pattern itself begins with a dot, so it may match names that do
+	dots bool   // the pattern itself begins with a dot, so it may match names that do
+	sep  string // the slashes behind it, as they are written: paths show up in records, tags and the database
 }
 
 func compileGlob(pattern, home string) (*glob, error) {
@@ -26,22 +27,23 @@ func compileGlob(pattern, home string) (*glob, error) {
 		pattern = strings.TrimRight(home, "/") + "/" + rest
 	}
 	g := new(glob)
-	if strings.HasPrefix(pattern, "/") {
-		g.root = "/"
-	}
 	for name := range strings.SplitSeq(pattern, "/") {
-		switch {
+		switch n := len(g.parts); {
+		case name == "" && n == 0:
+			g.root += "/"
+			continue
 		case name == "":
+			g.parts[n-1].sep += "/"
 			continue
 		case !strings.ContainsAny(name, `*?[\`):
-			g.parts = append(g.parts, part{name: name})
+			g.parts = append(g.parts, part{name: name, sep: "/"})
 			continue
 		}
 		re, err := compilePattern(name, false)
 		if err != nil {
 			return nil, err
 		}
-		g.parts = append(g.parts, part{re: re, dots: name[0] == '.'})
+		g.parts = append(g.parts, part{re: re, dots: name[0] == '.', sep: "/"})
 	}
 	return g, nil
 }
@@ -60,7 +62,7 @@ func walk(at string, parts []part, dir, file func(string)) {
 			file(at + name)
 			return
 		}
-		walk(at+name+"/", parts[1:], dir, file)
+		walk(at+name+p.sep, parts[1:], dir, file)
 	}
 	if p.re == nil {
 		if last {
@@ -94,8 +96,8 @@ func list(dir string) []string {
 
 // matches reports whether path, as each would give it, is one of the pattern's.
 func (g *glob) matches(path string) bool {
-	rest, ok := strings.CutPrefix(path, g.root)
-	if !ok {
+	rest := strings.TrimLeft(path, "/")
+	if (rest == path) != (g.root == "") {
 		return false
 	}
 	for i, p := range g.parts {
@@ -106,7 +108,7 @@ func (g *glob) matches(path string) bool {
 		if p.re == nil && name != p.name || p.re != nil && (name == "" || name[0] == '.' && !p.dots || !p.re.MatchString(name)) {
 			return false
 		}
-		rest = more
+		rest = strings.TrimLeft(more, "/")
 	}
 	return len(g.parts) > 0
 }

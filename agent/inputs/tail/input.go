@@ -64,6 +64,9 @@ func (in *input) Start(ctx context.Context) (err error) {
 	if in.store != nil {
 		in.recover(ctx)
 	}
+	if in.exitOnEOF && !in.found() {
+		in.env.Log.Warn("there is no file to read yet; the agent stops once one came and was read to its end")
+	}
 	return nil
 }
 
@@ -134,6 +137,13 @@ func (in *input) next() *file {
 		}
 	}
 	return nil
+}
+
+// found reports whether there ever was a file to read.
+func (in *input) found() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.followed > 0 || len(in.files) > 0
 }
 
 // signal wakes who waits on c, now or as soon as it does.

@@ -183,6 +183,7 @@ func TestGlobsFindWhatTheyMatch(t *testing.T) {
 	check("*/a.log", "a.log/a.log", "b.log/a.log", "sub/a.log")
 	check("s*/*/*.log", "sub/x/a.log")
 	check("a.log", "a.log")
+	check("sub//x///*.log", "sub//x///a.log")
 }
 
 func FuzzPatterns(f *testing.F) {

@@ -43,7 +43,7 @@ func (in *input) read(ctx context.Context, to plugin.Emitter) error {
 			}
 			continue
 		}
-		if in.exitOnEOF && !stopped {
+		if in.exitOnEOF && !stopped && in.found() {
 			stopped = true
 			in.env.Log.Info("all files were read to their ends; the agent stops")
 			in.env.Stop(0)

@@ -128,7 +128,8 @@ func TestRowsOfFilesThatAreGoneAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	p = p.again()
-	p.once("path", "DIR/other*.log", "db", "DIR/state.db")
+	p.run("path", "DIR/other*.log", "db", "DIR/state.db")
+	p.end()
 	if n := len(p.rows()); n != 2 {
 		t.Errorf("another input's rows were removed: %d are left", n)
 	}

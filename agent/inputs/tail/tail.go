@@ -79,7 +79,7 @@ func (c *config) fileOptions() []option.Option {
 		option.Switch("read_from_head", &c.readFromHead).Default("false").
 			Help("Reads files that are there at the start from their beginning instead of their end, unless the database knows better."),
 		option.Switch("read_newly_discovered_files_from_head", &c.newFromHead).Default("true").
-			Help("Reads files that appear later from their beginning."),
+			Help("Reads files that appear later from their beginning. Otherwise they are looked for every refresh_interval, and read from the end that they have then."),
 		option.Var("refresh_interval", "string", &c.refresh, above).Default("60").
 			Help("How often to look for new files everywhere. With inotify new files are noticed at once, without it every watcher_interval."),
 		option.Var("watcher_interval", "time", &c.watch, option.AtLeast(option.ParseDuration, 0)).Default("2s").
@@ -99,7 +99,7 @@ func (c *config) fileOptions() []option.Option {
 		option.Switch("file_cache_advise", &c.cacheAdvise).Default("true").
 			Help("Tells the kernel to forget the cached pages of what was read."),
 		option.Switch("exit_on_eof", &c.exitOnEOF).Default("false").
-			Help("Stops the agent once all files were read to their ends."),
+			Help("Stops the agent once all files were read to their ends; without any it waits for the first one."),
 		option.Size("static_batch_size", &c.staticBatch).Default("50M").
 			Help("How much of a file is read at most, while it is first read through, before it is the next file's turn."),
 		option.Size("event_batch_size", &c.eventBatch).Default("50M").

@@ -178,6 +178,18 @@ func TestFilesAreReadOnceThrough(t *testing.T) {
 	}
 }
 
+func TestWithoutAnyFileTheEndIsNotReached(t *testing.T) {
+	p := newPlace(t)
+	p.run("path", "DIR/*.log", "exit_on_eof", "on")
+	if log := p.kit.Log(); !strings.Contains(log, "there is no file to read yet") {
+		t.Errorf("the log does not say it:\n%s", log)
+	}
+	p.write("tmp", "one\n")
+	p.rename("tmp", "a.log")
+	p.until("the end", func() bool { return len(p.kit.Stops()) > 0 })
+	p.want(`in {"log":"one"}`)
+}
+
 func TestFilesAreReadThroughAlsoWhenTheAgentIsToldToStop(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", strings.Repeat("line\n", 100_000))
@@ -222,6 +234,31 @@ func TestLinesThatComeLaterAreRead(t *testing.T) {
 		p.want(`in {"log":"new line"}`, `in {"log":"from the beginning"}`)
 		p.end()
 	}
+}
+
+func TestFilesThatComeLaterMayBeReadFromTheirEnds(t *testing.T) {
+	p := newPlace(t)
+	followed := func() int {
+		p.in.mu.Lock()
+		defer p.in.mu.Unlock()
+		return len(p.in.files)
+	}
+	p.write("a.log", "old\n")
+	p.run("path", "DIR/*.log", "read_newly_discovered_files_from_head", "off", "refresh_interval", "1h")
+	p.write("b.log", "")
+	p.append("a.log", "one\n") // is noticed after b.log
+	p.want(`in {"log":"one"}`)
+	if n := followed(); n != 1 {
+		t.Errorf("%d files are followed", n)
+	}
+	p.append("b.log", "copied\n")
+	p.rename("a.log", "a.log.1") // looks everywhere
+	p.write("a.log", "")
+	p.until("the new files to be found", func() bool { return followed() == 3 })
+	p.append("a.log", "two\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`)
+	p.append("b.log", "three\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`, `in {"log":"three"}`)
 }
 
 func TestRotatedFileIsReadToItsEnd(t *testing.T) {

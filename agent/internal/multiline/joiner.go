@@ -236,7 +236,9 @@ func (j *joiner) byRules(p *Parser, in input) bool {
 		return true // an empty line between records
 	case w == nil: // what goes on after an interruption stays together
 		j.interrupt(p)
-		w = j.begin(p, in)
+		if w = j.begin(p, in); len(in.text) == 0 {
+			w.text = append(w.text, '\n')
+		}
 	}
 	cut := j.add(w, in)
 	if cut || r.over {
@@ -318,7 +320,7 @@ func (j *joiner) add(w *pending, in input) (cut bool) {
 	if n := len(w.text); feed && n > 0 && w.text[n-1] != '\n' {
 		w.text = append(w.text, '\n')
 	}
-	if feed && len(in.text) == 0 {
+	if feed && len(in.text) == 0 && w.lines > 0 {
 		w.text = append(w.text, '\n')
 	}
 	fits := in.text
@@ -354,9 +356,13 @@ func (j *joiner) key(w *pending) string {
 	return w.parser.Content
 }
 
-// finish gives w out.
+// finish gives w out. An empty text is none.
 func (j *joiner) finish(w *pending, cut bool) {
 	j.open = slices.DeleteFunc(j.open, func(o *pending) bool { return o == w })
+	if len(w.text) == 0 && len(w.body) == 0 {
+		j.free = append(j.free, w)
+		return
+	}
 	r := plugin.Joined{At: w.at, Time: w.time, Key: j.key(w), Lines: w.lines, Cut: cut, Holds: w.holds}
 	if len(w.body) > 0 {
 		r.Body = w.body

@@ -35,6 +35,7 @@ func set(t testing.TB, limit int64) *Set {
 	add(Parser{Name: "steps", Kind: Rules, Rules: []Rule{rule(Start, `^\d+\. `, "more"), rule("more", `^ +- `, "more"), rule("more", `^$`, "more")}})
 	add(Parser{Name: "stars", Kind: Rules, Content: "text", Rules: []Rule{rule(Start, `^\* `, "star"), rule(Start, `^# `, "hash"), rule("star,hash", `^ `, "star")}})
 	add(Parser{Name: "short", Kind: Rules, Rules: []Rule{rule(Start+",again", `^a`, "again"), rule("again", `^ `, "again")}})
+	add(Parser{Name: "indented", Kind: Rules, Rules: []Rule{rule(Start, `^(?! )`, "more"), rule("more", `^ `, "more")}})
 	return s
 }
 
@@ -112,6 +113,7 @@ func TestRulesLeadFromStateToState(t *testing.T) {
 	check(t, s, "steps", "x\n\n1. a\n - b\n\n\n - c\n2. d\n3. e\n - f\nx\n - g", "x\n", "1. a\n - b\n\n\n - c\n", "2. d\n", "3. e\n - f\n", "x\n", " - g\n")
 	check(t, s, "stars", "* a\n b\n# c\n d\n e\nf", "text * a\n b", "text # c\n d\n e", "text f")
 	check(t, s, "steps", "1. a\nx\n\n - b\n - c\ny\n - d", "1. a\n", "x\n", " - b\n - c\n", "y\n", " - d\n")
+	check(t, s, "indented", "\n\na\n b\n\nc\n\n d", "a\n b\n", "c\n", " d\n") // an empty line begins nothing
 	check(t, s, "short", "a\n b\na\n c", "a\n", " b\n", "a\n", " c\n")
 }
 
@@ -200,6 +202,8 @@ func TestRecordsAreJoinedByTheTextUnderAKey(t *testing.T) {
 	}
 	check("steps", "m", []string{`{"n":1,"m":"1. a","k":2}`, `{"n":2,"m":" - b"}`, `{"m":5}`, `{"n":3,"m":" - c"}`, `{}`},
 		`{"n":1,"m":"1. a\n - b","k":2}`, `{"m":5}`, `{"n":3,"m":" - c"}`, `{}`)
+	check("indented", "m", []string{`{"n":1,"m":""}`, `{"n":2,"m":""}`, `{"n":3,"m":" a"}`}, `{"n":1,"m":""}`, `{"n":2,"m":" a"}`)
+	check("steps", "m", []string{`{"m":"1. a"}`, `{"m":"x"}`, `{"m":""}`, `{"m":" - b"}`}, `{"m":"1. a"}`, `{"m":"x"}`, `{"m":"\n - b"}`)
 	check("semi", "m", []string{`{"m":"a"}`, `{"m":""}`, `{"m":"b;"}`, `{"m":""}`}, `{"m":"ab;"}`, `{"m":""}`)
 	check("glued", "", []string{`{"text":"a"}`, `{"text":"b;"}`}, `{"text":"ab;"}`)
 	check("steps", "m", []string{`{"m":"1. a"} | {"x":1}`, `{"m":" - b"} | {"x":2,"y":3}`, `{"m":"z"} | {"z":1}`},
