@@ -105,7 +105,7 @@ type filter struct {
 	uuid     [38]byte
 }
 
-// Filter edits every record. One that has lost its last key is dropped.
+// Filter edits every record. Where keys are taken out, one that has none left is dropped.
 func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 	adds := len(f.add) > 0 || f.uuidName != nil
 	for e := range b.Edit() {
@@ -129,14 +129,14 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 	return nil
 }
 
-// cuts tells whether a record has a key that must go.
+// cuts tells whether a record has a key that must go, or none that could.
 func (f *filter) cuts(body event.Value) bool {
 	for k := range body.Pairs() {
 		if f.goes(k) {
 			return true
 		}
 	}
-	return false
+	return body.Len() == 0 && len(f.remove)+len(f.allow) > 0
 }
 
 func (f *filter) cut(fields []event.Field) []event.Field {

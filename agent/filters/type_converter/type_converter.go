@@ -47,12 +47,21 @@ func isInt(v event.Value) bool   { _, ok := v.Int(); return ok }
 func isUint(v event.Value) bool  { _, ok := v.Uint(); return ok }
 func isFloat(v event.Value) bool { _, ok := v.Float(); return ok }
 
+// convertible tells texts and numbers from what is never written under another key.
+func convertible(v event.Value) bool {
+	switch v.Type() {
+	case event.TypeStr, event.TypeInt, event.TypeUint, event.TypeFloat32, event.TypeFloat64:
+		return true
+	}
+	return false
+}
+
 func (c *config) Options() []option.Option {
 	var opts []option.Option
 	for i, s := range sources {
 		o := option.Ordered("space delimited strings (minimum 3)", func(_ string, v option.Value) error { return c.addRule(i, v) }, s.key)[0]
 		opts = append(opts, o.Help("SRC DST TYPE: write the "+s.what+" under SRC, a key or a record accessor, under the key DST as a TYPE: "+targetNames()+
-			". A value that cannot be converted is written as it is."))
+			". A text or number that cannot be converted is written as it is."))
 	}
 	return opts
 }
@@ -104,7 +113,7 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		for i := range f.rules {
 			r := &f.rules[i]
 			v := r.src.Get(body)
-			if v == nil {
+			if !convertible(v) {
 				continue
 			}
 			if !touched {

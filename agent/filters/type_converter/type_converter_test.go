@@ -72,6 +72,11 @@ func TestValuesAreConverted(t *testing.T) {
 	f("float_key", `0.5`, "bool", "true")
 }
 
+func TestOnlyTextsAndNumbersGetANewKey(t *testing.T) {
+	run(t, "str_key v w string\nint_key v x float\nfloat_key v y int", `{"v":true}`+"\n"+`{"v":null}`+"\n"+`{"v":{"a":1}}`+"\n"+`{"v":["1"]}`+"\n"+`{"v":"1"}`,
+		`{"v":true}`+"\n"+`{"v":null}`+"\n"+`{"v":{"a":1}}`+"\n"+`{"v":["1"]}`+"\n"+`{"v":"1","w":"1","x":"1","y":"1"}`)
+}
+
 func TestFaultsAreExplained(t *testing.T) {
 	f := func(conf, want string) {
 		t.Helper()
