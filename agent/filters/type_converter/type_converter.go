@@ -47,21 +47,12 @@ func isInt(v event.Value) bool   { _, ok := v.Int(); return ok }
 func isUint(v event.Value) bool  { _, ok := v.Uint(); return ok }
 func isFloat(v event.Value) bool { _, ok := v.Float(); return ok }
 
-// convertible tells texts and numbers from what is never written under another key.
-func convertible(v event.Value) bool {
-	switch v.Type() {
-	case event.TypeStr, event.TypeInt, event.TypeUint, event.TypeFloat32, event.TypeFloat64:
-		return true
-	}
-	return false
-}
-
 func (c *config) Options() []option.Option {
 	var opts []option.Option
 	for i, s := range sources {
 		o := option.Ordered("space delimited strings (minimum 3)", func(_ string, v option.Value) error { return c.addRule(i, v) }, s.key)[0]
 		opts = append(opts, o.Help("SRC DST TYPE: write the "+s.what+" under SRC, a key or a record accessor, under the key DST as a TYPE: "+targetNames()+
-			". A text or number that cannot be converted is written as it is."))
+			". A value that cannot be converted is written as it is where others of its batch can."))
 	}
 	return opts
 }
@@ -105,15 +96,19 @@ type filter struct {
 	values []byte        // … as these are: the converted values
 }
 
-// Filter adds the converted values.
+// Filter adds the converted values. A batch in which there are none stays as it is; otherwise a record also gets
+// what could not be converted.
 func (f *filter) Filter(_ context.Context, b *event.Batch) error {
+	if !f.converts(b) {
+		return nil
+	}
 	for e := range b.Edit() {
 		body, touched := e.Body(), false
 		f.values = f.values[:0]
 		for i := range f.rules {
 			r := &f.rules[i]
 			v := r.src.Get(body)
-			if !convertible(v) {
+			if v == nil {
 				continue
 			}
 			if !touched {
@@ -126,6 +121,24 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		}
 	}
 	return nil
+}
+
+// converts tells whether b has a value to convert. One that has its rule's type already is none.
+func (f *filter) converts(b *event.Batch) bool {
+	for r := range b.Records() {
+		for i := range f.rules {
+			rule := &f.rules[i]
+			v := rule.src.Get(r.Body())
+			if v == nil || !sources[rule.from].is(v) || sources[rule.from].key == rule.to.from {
+				continue
+			}
+			var ok bool
+			if f.values, ok = rule.to.convert(f.values[:0], v); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // convert returns v in the rule's type, or v itself where that cannot be.
