@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -58,9 +59,14 @@ func openText(l *lua.LState) {
 	library := l.GetGlobal("string").(*lua.LTable)
 	for _, name := range []string{"byte", "find", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper"} {
 		f := library.RawGetString(name).(*lua.LFunction)
+		takesPattern := strings.Contains("find gmatch gsub match", name)
 		with := l.NewFunction(func(l *lua.LState) int {
 			if l.Get(1).Type() == lua.LTNumber {
 				l.Replace(1, asText(l.Get(1)))
+			}
+			plain := name == "find" && lua.LVAsBool(l.Get(4))
+			if pattern, ok := l.Get(2).(lua.LString); ok && takesPattern && !plain && hasFrontier(string(pattern)) {
+				l.RaiseError("string.%s: the pattern %%f is not supported", name)
 			}
 			return f.GFunction(l)
 		})
@@ -87,6 +93,19 @@ func openText(l *lua.LState) {
 		os.Stdout.Write(append(line, '\n')) // that nobody reads it is not the script's fault
 		return 0
 	}))
+}
+
+// hasFrontier tells whether a pattern has a %f, which the interpreter would take for the letter.
+func hasFrontier(pattern string) bool {
+	for i := 0; i+2 < len(pattern); i++ {
+		if pattern[i] != '%' {
+			continue
+		}
+		if i++; pattern[i] == 'f' && pattern[i+1] == '[' {
+			return true
+		}
+	}
+	return false
 }
 
 // concat is table.concat with a bound on what it makes.
