@@ -62,6 +62,7 @@ func openLibraries(l *lua.LState, leash *leash) {
 		return 1
 	}))
 	openText(l)
+	openSearch(l, leash)
 	openArithmetic(l)
 	openLoad(l)
 }

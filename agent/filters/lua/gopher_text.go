@@ -7,7 +7,6 @@ import (
 	"os"
 	"reflect"
 	"strconv"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -57,21 +56,12 @@ const operandName = "\x00operand"
 // openText gives the functions that make texts of numbers LuaJIT's form of them.
 func openText(l *lua.LState) {
 	library := l.GetGlobal("string").(*lua.LTable)
-	for _, name := range []string{"byte", "find", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper"} {
-		f := library.RawGetString(name).(*lua.LFunction)
-		takesPattern := strings.Contains("find gmatch gsub match", name)
-		with := l.NewFunction(func(l *lua.LState) int {
-			if l.Get(1).Type() == lua.LTNumber {
-				l.Replace(1, asText(l.Get(1)))
-			}
-			plain := name == "find" && lua.LVAsBool(l.Get(4))
-			if pattern, ok := l.Get(2).(lua.LString); ok && takesPattern && !plain && hasFrontier(string(pattern)) {
-				l.RaiseError("string.%s: the pattern %%f is not supported", name)
-			}
-			return f.GFunction(l)
-		})
-		with.Upvalues = f.Upvalues
-		library.RawSetString(name, with)
+	for _, name := range []string{"byte", "len", "lower", "rep", "reverse", "sub", "upper"} {
+		f := library.RawGetString(name).(*lua.LFunction).GFunction
+		library.RawSetString(name, l.NewFunction(func(l *lua.LState) int {
+			l.Replace(1, asText(l.Get(1)))
+			return f(l)
+		}))
 	}
 	library.RawSetString(operandName, l.NewFunction(func(l *lua.LState) int {
 		l.Push(asText(l.Get(1)))
@@ -93,19 +83,6 @@ func openText(l *lua.LState) {
 		os.Stdout.Write(append(line, '\n')) // that nobody reads it is not the script's fault
 		return 0
 	}))
-}
-
-// hasFrontier tells whether a pattern has a %f, which the interpreter would take for the letter.
-func hasFrontier(pattern string) bool {
-	for i := 0; i+2 < len(pattern); i++ {
-		if pattern[i] != '%' {
-			continue
-		}
-		if i++; pattern[i] == 'f' && pattern[i+1] == '[' {
-			return true
-		}
-	}
-	return false
 }
 
 // concat is table.concat with a bound on what it makes.

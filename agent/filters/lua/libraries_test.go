@@ -83,3 +83,46 @@ func TestLoadedFilesAreCompiledTheSameWay(t *testing.T) {
 	value(t, `(function() package.path = "`+dir+`/?.lua" return require("part").text(0.5) end)()`, `"0.5!"`)
 	value(t, `loadfile("`+dir+`/none.lua") == nil and pcall(require, "none")`, `false`)
 }
+
+func TestPatternsAreThoseOfLua(t *testing.T) {
+	// all runs a search and joins what it gives.
+	all := func(call, want string) {
+		t.Helper()
+		value(t, `(function(...) local t = {...} for i = 1, select("#", ...) do t[i] = tostring(t[i]) end return table.concat(t, "|") end)(`+call+`)`, `"`+want+`"`)
+	}
+	all(`string.find("hello", "l+")`, "3|4")
+	all(`string.find("hello", "(l)(l)()")`, "3|4|l|l|5")
+	all(`string.find("a.b", ".", 2, true)`, "2|2")
+	all(`string.find("a+b", "+", 1, true)`, "2|2")
+	all(`string.find("abc", "b", -1)`, "nil")
+	all(`string.find("abc", "", 10)`, "4|3")
+	all(`string.find("abc", "^b", 2)`, "2|2")
+	all(`string.match("key = val", "^(%w+)%s*=%s*(%w*)$")`, "key|val")
+	all(`string.match("2024-01-02", "%d+", -2)`, "02")
+	all(`string.match("f(a(b)c)d", "%b()")`, "(a(b)c)")
+	all(`string.match("x'y\"z'", "(['\"])(.-)%1")`, "'|y\\\"z")
+	all(`string.match("  trim  ", "^%s*(.-)%s*$")`, "trim")
+	all(`string.match("a]-b", "[]-]+")`, "]-")
+	all(`string.match("a-b^c", "[%-^]")`, "-")
+	all(`string.match("aXb", "[^a-z]")`, "X")
+	all(`string.match("price: $5.", "%$%d%p$")`, "$5.")
+	all(`string.match("a\0b", "%z")`, "\\u0000")
+	all(`string.match("no", "x?y-z*n")`, "n")
+	all(`string.match("é", "[\128-\255]+")`, "\\u00e9")
+	all(`string.match("abc", "((a)(b))()")`, "ab|a|b|3")
+	all(`string.gsub("hello world", "o", "0", 1)`, "hell0 world|1")
+	all(`string.gsub("hello", "", "-")`, "-h-e-l-l-o-|6")
+	all(`string.gsub("abc", "%w*", "x")`, "xx|2")
+	all(`string.gsub("abc", "^a", "%0%0")`, "aabc|1")
+	all(`string.gsub("abc abc", "(a)(b)", "%2%1%%%0")`, "ba%abc ba%abc|2")
+	all(`string.gsub("$a $b $c", "%$(%w+)", {a = 1, b = "two"})`, "1 two $c|3")
+	all(`string.gsub("abc", "%w", function(c) if c == "b" then return 1.5 end end)`, "a1.5c|3")
+	all(`string.gsub("THE (quick) fox", "%f[%a]%a+", "X")`, "X (X) X|3")
+	all(`string.gsub("12 a34", "%f[%w]%d+%f[%W]", "*")`, "* a34|1")
+	all(`string.gsub(12.5, "%.", ",")`, "12,5|1")
+	all(`(function() local t = {} for k, v in string.gmatch("a=1, b=2", "(%w+)=(%w+)") do t[#t + 1] = k .. v end return unpack(t) end)()`, "a1|b2")
+	all(`(function() local t = {} for w in string.gmatch("a,,b", "[^,]*") do t[#t + 1] = "<" .. w .. ">" end return unpack(t) end)()`, "<a>|<>|<>|<b>|<>")
+	for _, wrong := range []string{`"find", "a", "["`, `"find", "a", "(a"`, `"match", "a", "a)"`, `"match", "a", "%"`, `"match", "a", "%1"`, `"match", "a", "%b"`, `"match", "a", "%f"`, `"gsub", "a", "a", "%2"`, `"gsub", "a", "a", {a = true}`, `"gsub", "a", "a"`, `"gmatch", {}, "a"`} {
+		value(t, `(function(f, ...) return (pcall(string[f], ...)) end)(`+wrong+`)`, `false`)
+	}
+}
