@@ -165,12 +165,10 @@ func openArithmetic(l *lua.LState) {
 // openLoad lets all that a script loads be compiled as the script itself is.
 func openLoad(l *lua.LState) {
 	load := l.NewFunction(func(l *lua.LState) int {
-		source := l.Get(1).String()
 		if f, ok := l.Get(1).(*lua.LFunction); ok {
-			source = pieces(l, f)
-		} else {
-			source = l.CheckString(1)
+			l.Replace(1, lua.LString(pieces(l, f)))
 		}
+		source := l.CheckString(1)
 		return pushCompiled(l, []byte(source), strings.TrimPrefix(l.OptString(2, source), "@"), nil)
 	})
 	l.SetGlobal("load", load)
