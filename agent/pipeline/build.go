@@ -190,12 +190,14 @@ func (b *builder) filter(s config.Section) {
 	}
 	m := newMatcher(set.matching, s.Props)
 	f.matcher = &m
-	if !m.set() && set.active {
-		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("filter %s has no match and would see no record", f.shown()), Cure: "add match: '*'"})
+	if !set.active {
+		return
 	}
-	if set.active {
-		b.p.filters = append(b.p.filters, f)
+	if !m.set() { // as a warning it would let pass what the filter is to take out
+		b.fail(&option.Error{Pos: s.Pos, Msg: fmt.Sprintf("no match rule for filter %s, which would see no record", f.shown()), Cure: "add match: '*'"})
+		return
 	}
+	b.p.filters = append(b.p.filters, f)
 }
 
 func (b *builder) output(s config.Section, inputs, outputs int) {

@@ -182,16 +182,19 @@ func TestQueueOverItsLimitDropsTheOldest(t *testing.T) {
 }
 
 func TestFaultsOfAConfigurationComeAllAtOnce(t *testing.T) {
-	_, err := build(t, nil, "input sorce", "filter holder", "output sink mode=x colour=red", "output sink retry_limit=banana")
+	_, err := build(t, nil, "input sorce", "filter holder", "filter holder active=off", "output sink mode=x colour=red", "output sink retry_limit=banana")
 	for _, want := range []string{
 		"test:1: unknown input plugin 'sorce'; did you mean 'source'?",
-		"test:1: filter holder.0 has no match and would see no record; add match: '*'",
+		"test:1: no match rule for filter holder.0, which would see no record; add match: '*'",
 		"test:1: unknown configuration property 'colour' (output sink)",
 		"test:1: retry_limit: 'banana' is no retry limit",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
+	}
+	if strings.Contains(err.Error(), "holder.1") {
+		t.Errorf("a filter that is not active needs no match:\n%v", err)
 	}
 }
 

@@ -43,18 +43,18 @@ type config struct {
 type kind struct {
 	name, help string
 	holds      func(r *rule, v event.Value) bool // v is nil when the key is not there
-	broken     string                            // what the record is like that breaks the rule
+	broken     string                            // what the key is like in a record that breaks the rule, unless it is missing
 }
 
 var kinds = []kind{
 	{"key_exists", "The record must have this key, whatever is under it.",
-		func(_ *rule, v event.Value) bool { return v != nil }, "is not there"},
+		func(_ *rule, v event.Value) bool { return v != nil }, ""},
 	{"key_not_exists", "The record must not have this key.",
-		func(_ *rule, v event.Value) bool { return v == nil }, "is there"},
+		func(_ *rule, v event.Value) bool { return v == nil }, "exists"},
 	{"key_val_is_null", "The record must have this key with null under it.",
 		func(_ *rule, v event.Value) bool { return v.Type() == event.TypeNil }, "is not null"},
 	{"key_val_is_not_null", "The record must have this key with something other than null under it.",
-		func(_ *rule, v event.Value) bool { return v != nil && v.Type() != event.TypeNil }, "is null or not there"},
+		func(_ *rule, v event.Value) bool { return v != nil && v.Type() != event.TypeNil }, "is null"},
 	{"key_val_eq", "KEY VALUE: what the record has under KEY must be VALUE; numbers and booleans count as the text that they print as.",
 		(*rule).equals, "is not"},
 }
@@ -176,10 +176,14 @@ func (f *filter) mark(e *event.Edit, kept bool) {
 
 func (f *filter) report(i int, body event.Value) {
 	r := &f.rules[i]
-	text := fmt.Sprintf("exception on rule #%d '%s': the value under '%s' %s", i+1, r.name, r.key, r.kind.broken)
-	if r.name == "key_val_eq" {
-		text += " '" + r.want + "'"
+	broken := r.kind.broken
+	switch {
+	case r.key.Get(body) == nil:
+		broken = "not found"
+	case r.name == "key_val_eq":
+		broken += " '" + r.want + "'"
 	}
+	text := fmt.Sprintf("exception on rule #%d '%s', key '%s' %s", i, r.name, r.key, broken)
 	text += "; the record is " + string(event.AppendJSON(nil, body, event.JSONStyle{}))
 	if f.action == exit {
 		f.log.Error(text)

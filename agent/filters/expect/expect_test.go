@@ -69,7 +69,7 @@ func check(t *testing.T, conf ...string) (log string, code int) {
 }
 
 func TestABrokenRuleIsLoggedAndMayEndTheAgent(t *testing.T) {
-	const want = `exception on rule #2 'key_val_eq': the value under 'a' is not '1'; the record is {`
+	const want = `exception on rule #1 'key_val_eq', key 'a' is not '1'; the record is {`
 	log, code := check(t)
 	if !strings.Contains(log, want) || !strings.Contains(log, "level=WARN") || strings.Count(log, "\n") != 1 || code != 0 {
 		t.Errorf("warn: %s, code %d", log, code)
@@ -78,6 +78,27 @@ func TestABrokenRuleIsLoggedAndMayEndTheAgent(t *testing.T) {
 	if !strings.Contains(log, want) || !strings.Contains(log, "level=ERROR") || code != 255 {
 		t.Errorf("exit: %s, code %d", log, code)
 	}
+}
+
+func TestTheLogSaysWhatBrokeTheRule(t *testing.T) {
+	f := func(rule, record, want string) {
+		t.Helper()
+		var text bytes.Buffer
+		spec := filtertest.With(Plugin, func(env *plugin.Env) { env.Log = slog.New(slog.NewTextHandler(&text, nil)) })
+		expect, err := filtertest.Build(spec, filtertest.Properties(rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := expect.Filter(context.Background(), filtertest.Batch(t, record)); err != nil || !strings.Contains(text.String(), want) {
+			t.Errorf("%s: %v, log %s", rule, err, &text)
+		}
+	}
+	f("key_exists $a['b']", `{"a":1}`, "exception on rule #0 'key_exists', key '$a['b']' not found; the record is {")
+	f("key_not_exists a", `{"a":1}`, "rule #0 'key_not_exists', key 'a' exists;")
+	f("key_val_is_null a", `{"a":1}`, "'key_val_is_null', key 'a' is not null;")
+	f("key_val_is_null a", `{}`, "key 'a' not found")
+	f("key_val_is_not_null a", `{"a":null}`, "'key_val_is_not_null', key 'a' is null;")
+	f("key_val_eq a 1", `{}`, "'key_val_eq', key 'a' not found;")
 }
 
 func TestFaultsAreExplained(t *testing.T) {

@@ -184,3 +184,10 @@ func (f *filter) Background(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Drain implements [plugin.Drainer]: the last records count too when the agent stops before the next interval.
+func (f *filter) Drain(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.send(ctx)
+}

@@ -206,6 +206,11 @@ func TestWithAnIntervalMetricsWaitForIt(t *testing.T) {
 		if got := r.last(); got != "log_metric_counter_a 3\n" {
 			t.Errorf("got %s", got)
 		}
+		r.send(t, `{"a":1}`)
+		if err := r.f.Drain(ctx); err != nil || r.last() != "log_metric_counter_a 4\n" {
+			t.Errorf("at the end: %v, %s", err, r.last())
+		}
+		count(3)
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)

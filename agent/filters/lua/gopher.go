@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -38,25 +39,25 @@ var _ = func() int {
 
 // check compiles the script.
 func check(s *script) error {
-	_, err := compile(s)
+	_, err := compile(s.source, s.name)
 	return err
 }
 
-func compile(s *script) (*lua.FunctionProto, error) {
-	source := s.source
+func compile(source []byte, name string) (*lua.FunctionProto, error) {
 	if bytes.HasPrefix(source, []byte("#")) { // #!/usr/bin/lua
 		source = append([]byte("--"), source...)
 	}
-	chunk, err := parse.Parse(bytes.NewReader(source), s.name)
+	chunk, err := parse.Parse(bytes.NewReader(decimalEscapes(source)), name)
 	if err != nil {
 		return nil, err
 	}
-	return lua.Compile(chunk, s.name)
+	textOperands(reflect.ValueOf(chunk))
+	return lua.Compile(chunk, name)
 }
 
 // start makes a machine and runs the script, which defines its functions.
 func start(s *script) (machine, error) {
-	proto, err := compile(s)
+	proto, err := compile(s.source, s.name)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +80,7 @@ func start(s *script) (machine, error) {
 func (g *gopher) prepare(proto *lua.FunctionProto) error {
 	g.l.SetContext(&g.leash)
 	openBit(g.l)
+	openLibraries(g.l, &g.leash)
 	guardLibraries(g.l, &g.leash)
 	g.maps, g.lists = g.typed(2), g.typed(1)
 	if g.script.null {

@@ -126,8 +126,8 @@ var closed = func() chan struct{} {
 
 var _ context.Context = (*leash)(nil)
 
-// guardLibraries bounds the functions that could take much in one instruction, has coroutines run on the
-// leash, and keeps os.exit from ending the agent.
+// guardLibraries has coroutines run on the leash, and keeps os.exit from ending the agent. The functions that
+// could take much in one instruction bound that themselves.
 func guardLibraries(l *lua.LState, leash *leash) {
 	override(l, "coroutine", "create", func(l *lua.LState, orig lua.LValue) int {
 		return passTo(l, orig, func(v lua.LValue) { v.(*lua.LState).SetContext(leash) })
@@ -136,24 +136,6 @@ func guardLibraries(l *lua.LState, leash *leash) {
 		return passTo(l, orig, func(v lua.LValue) {
 			v.(*lua.LFunction).Upvalues[0].Value().(*lua.LState).SetContext(leash)
 		})
-	})
-	override(l, "string", "rep", func(l *lua.LState, orig lua.LValue) int {
-		if n := l.CheckInt(2); n > 0 && int64(len(l.CheckString(1)))*int64(n) > leash.limits.memory/4 {
-			l.RaiseError("string.rep: the result would be too large")
-		}
-		return passTo(l, orig, nil)
-	})
-	override(l, "table", "concat", func(l *lua.LState, orig lua.LValue) int {
-		t, size := l.CheckTable(1), int64(0)
-		for i := 1; i <= t.Len(); i++ {
-			if s, ok := t.RawGetInt(i).(lua.LString); ok {
-				size += int64(len(s) + len(l.OptString(2, "")))
-			}
-		}
-		if size > leash.limits.memory/4 {
-			l.RaiseError("table.concat: the result would be too large")
-		}
-		return passTo(l, orig, nil)
 	})
 	override(l, "os", "exit", func(l *lua.LState, _ lua.LValue) int {
 		l.RaiseError("os.exit would end the agent, which it may not")

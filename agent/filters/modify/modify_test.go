@@ -91,6 +91,29 @@ func TestFaultyRulesAreExplained(t *testing.T) {
 	f("Removes a", "did you mean")
 }
 
+func TestBinaryKeysAreKeysToo(t *testing.T) {
+	f := func(rule, want string) {
+		t.Helper()
+		filter, err := filtertest.Build(Plugin, filtertest.Properties(rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := filtertest.Batch(t)
+		b.Append(event.Time{}, nil, event.Value{0x82, 0xc4, 2, 'a', 'b', 1, 1, 2}) // {binary ab: 1, 1: 2}
+		if err := filter.Filter(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(filtertest.Lines(b), "\n"); got != want {
+			t.Errorf("%s: got %s, want %s", rule, got, want)
+		}
+	}
+	f("Rename ab c", `{"c":1,"1":2}`)
+	f("Remove ab", `{"1":2}`)
+	f("Remove_wildcard a", `{"1":2}`)
+	f("Set ab x", `{"1":2,"ab":"x"}`)
+	f("Remove_wildcard 1", `{"ab":1,"1":2}`)
+}
+
 func TestUntouchedRecordsCostNoAllocation(t *testing.T) {
 	f := func(conf string) {
 		t.Helper()

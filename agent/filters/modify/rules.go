@@ -60,13 +60,22 @@ func named(f event.Field, key event.Value) bool {
 	if f.Key[0]&0xe0 == 0xa0 && key[0]&0xe0 == 0xa0 {
 		return bytes.Equal(f.Key, key)
 	}
-	return f.Key.Type() == event.TypeStr && bytes.Equal(f.Key.Str(), key.Str())
+	s := text(f.Key)
+	return s != nil && bytes.Equal(s, key.Str())
+}
+
+// text returns the bytes of a key that is a text or binary, and nil for others.
+func text(key event.Value) []byte {
+	if s := key.Str(); s != nil {
+		return s
+	}
+	return key.Bin()
 }
 
 func (r *rule) is(f event.Field) bool { return named(f, r.newKey) }
 
 func (r *rule) begins(f event.Field) bool {
-	s := f.Key.Str()
+	s := text(f.Key)
 	return s != nil && len(s) >= len(r.prefix) && string(s[:len(r.prefix)]) == r.prefix
 }
 

@@ -105,11 +105,15 @@ type filter struct {
 	uuid     [38]byte
 }
 
-// Filter edits every record. One that has lost its last key is dropped.
+// Filter edits every record. A batch without a key that must go stays as it is; of others a record that has no
+// key left is dropped.
 func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 	adds := len(f.add) > 0 || f.uuidName != nil
+	if !adds && !f.cutsAny(b) {
+		return nil
+	}
 	for e := range b.Edit() {
-		if !adds && !f.cuts(e.Body()) {
+		if !adds && e.Body().Len() > 0 && !f.cuts(e.Body()) {
 			continue
 		}
 		f.fields = event.AppendFields(f.fields[:0], e.Body())
@@ -127,6 +131,15 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		e.SetFields(f.fields)
 	}
 	return nil
+}
+
+func (f *filter) cutsAny(b *event.Batch) bool {
+	for r := range b.Records() {
+		if f.cuts(r.Body()) {
+			return true
+		}
+	}
+	return false
 }
 
 // cuts tells whether a record has a key that must go.

@@ -25,6 +25,8 @@ func TestKeysAreAppendedAndTakenOut(t *testing.T) {
 	f("Remove_key SEC*", `{"secret":1,"second":2,"a":3,"se":4}`, `{"a":3,"se":4}`)
 	f("Allowlist_key A\nwhitelist_key b*", `{"a":1,"bc":2,"c":3}`+"\n"+`{"c":1}`, `{"a":1,"bc":2}`)
 	f("Remove_key none", `{"a":1}`+"\n{}", `{"a":1}`+"\n{}")
+	f("Remove_key b", `{"a":1,"b":2}`+"\n{}\n"+`{"b":3}`, `{"a":1}`)
+	f("Remove_key b\nRecord c d", `{"b":2}`+"\n{}", `{"c":"d"}`+"\n"+`{"c":"d"}`)
 }
 
 func TestEveryRecordGetsItsOwnUUID(t *testing.T) {

@@ -24,7 +24,18 @@ type config struct {
 	rate     float64
 	window   int
 	status   bool
-	interval time.Duration
+	interval span
+}
+
+// span is a time with the text that it was given as, which the status shows.
+type span struct {
+	time.Duration
+	text string
+}
+
+func parseSpan(s string) (span, error) {
+	d, err := option.AtLeast(option.ParseDuration, time.Millisecond)(s)
+	return span{d, s}, err
 }
 
 func (c *config) Options() []option.Option {
@@ -34,8 +45,8 @@ func (c *config) Options() []option.Option {
 		option.Var("window", "integer", &c.window, option.Between(option.ParseInt, 1, 1_000_000)).Default("5").
 			Help("How many intervals the average is taken over: after a quiet time, rate times window records pass at once."),
 		option.Switch("print_status", &c.status).Default("false").
-			Help("Log the rate and what was dropped after each interval."),
-		option.Var("interval", "string", &c.interval, option.AtLeast(option.ParseDuration, time.Millisecond)).Default("1").
+			Help("Log the rate and what was dropped, at the start and after each interval."),
+		option.Var("interval", "string", &c.interval, parseSpan).Default("1").
 			Help("How long an interval is: seconds, or a number with s, m, h or d."),
 	}
 }
@@ -81,25 +92,30 @@ func (f *filter) advance(now time.Time) {
 		return
 	}
 	past := max(0, now.Sub(f.began))
-	f.began = now.Add(-past % f.interval)
-	for range min(int(past/f.interval), len(f.panes)) {
+	f.began = now.Add(-past % f.interval.Duration)
+	for range min(int(past/f.interval.Duration), len(f.panes)) {
 		f.current = (f.current + 1) % len(f.panes)
 		f.total -= f.panes[f.current]
 		f.panes[f.current] = 0
 	}
 }
 
-// Background logs the state after each interval, if it is to be seen.
+// Background logs the state at once and after each interval, if it is to be seen.
 func (f *filter) Background(ctx context.Context) error {
 	if !f.status {
 		return nil
 	}
-	return plugin.Every(ctx, f.interval, func() error {
-		f.mu.Lock()
-		passed, dropped := f.total, f.dropped
-		f.dropped = 0
-		f.mu.Unlock()
-		f.log.Info(fmt.Sprintf("limit is %.2f records per %s over %d intervals: %d passed within the window, %d were dropped since the last line", max(f.rate, 1), f.interval, f.window, passed, dropped))
+	f.tell()
+	return plugin.Every(ctx, f.interval.Duration, func() error {
+		f.tell()
 		return nil
 	})
+}
+
+func (f *filter) tell() {
+	f.mu.Lock()
+	passed, dropped := f.total, f.dropped
+	f.dropped = 0
+	f.mu.Unlock()
+	f.log.Info(fmt.Sprintf("limit is %.2f per %s with a window of %d intervals: %d records passed within the window, %d were dropped since the last line", max(f.rate, 1), f.interval.text, f.window, passed, dropped))
 }

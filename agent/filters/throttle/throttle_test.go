@@ -85,7 +85,8 @@ func TestTheStatusIsLoggedWhenAskedFor(t *testing.T) {
 		if err := f.(plugin.Background).Background(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(text.String(), "limit is 2.00 records per 1m0s over 1 intervals: 2 passed within the window, 3 were dropped") || strings.Count(text.String(), "\n") != 1 {
+		const start = "limit is 2.00 per 1m with a window of 1 intervals: 2 records passed within the window, "
+		if at, later, _ := strings.Cut(text.String(), "\n"); !strings.Contains(at, start+"3 were dropped") || !strings.Contains(later, start+"0 were dropped") || strings.Count(later, "\n") != 1 {
 			t.Error(&text)
 		}
 	})

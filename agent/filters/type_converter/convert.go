@@ -13,16 +13,17 @@ import (
 // target is a type that values are converted to.
 type target struct {
 	names   []string // the first is the one to use
+	from    string   // the key whose values have this type already
 	convert func(dst []byte, v event.Value) ([]byte, bool)
 }
 
 var targets = []target{
-	{[]string{"int", "integer"}, appendInt},
-	{[]string{"uint"}, appendUint},
-	{[]string{"float", "double"}, appendFloat},
-	{[]string{"string", "str"}, appendText},
-	{[]string{"hex"}, appendHex},
-	{[]string{"bool", "boolean"}, appendBool},
+	{[]string{"int", "integer"}, "int_key", appendInt},
+	{[]string{"uint"}, "uint_key", appendUint},
+	{[]string{"float", "double"}, "float_key", appendFloat},
+	{[]string{"string", "str"}, "str_key", appendText},
+	{[]string{"hex"}, "", appendHex},
+	{[]string{"bool", "boolean"}, "", appendBool},
 }
 
 func targetOf(name string) (target, bool) {

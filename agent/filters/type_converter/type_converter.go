@@ -52,7 +52,7 @@ func (c *config) Options() []option.Option {
 	for i, s := range sources {
 		o := option.Ordered("space delimited strings (minimum 3)", func(_ string, v option.Value) error { return c.addRule(i, v) }, s.key)[0]
 		opts = append(opts, o.Help("SRC DST TYPE: write the "+s.what+" under SRC, a key or a record accessor, under the key DST as a TYPE: "+targetNames()+
-			". A value that cannot be converted is written as it is."))
+			". A value that cannot be converted is written as it is where others of its batch can."))
 	}
 	return opts
 }
@@ -96,8 +96,12 @@ type filter struct {
 	values []byte        // … as these are: the converted values
 }
 
-// Filter adds the converted values.
+// Filter adds the converted values. A batch in which there are none stays as it is; otherwise a record also gets
+// what could not be converted.
 func (f *filter) Filter(_ context.Context, b *event.Batch) error {
+	if !f.converts(b) {
+		return nil
+	}
 	for e := range b.Edit() {
 		body, touched := e.Body(), false
 		f.values = f.values[:0]
@@ -117,6 +121,24 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		}
 	}
 	return nil
+}
+
+// converts tells whether b has a value to convert. One that has its rule's type already is none.
+func (f *filter) converts(b *event.Batch) bool {
+	for r := range b.Records() {
+		for i := range f.rules {
+			rule := &f.rules[i]
+			v := rule.src.Get(r.Body())
+			if v == nil || !sources[rule.from].is(v) || sources[rule.from].key == rule.to.from {
+				continue
+			}
+			var ok bool
+			if f.values, ok = rule.to.convert(f.values[:0], v); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // convert returns v in the rule's type, or v itself where that cannot be.
