@@ -181,7 +181,7 @@ func (in *input) take(w http.ResponseWriter, r *http.Request) error {
 
 // batches sorts records by their tags.
 func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch {
-	own := tag(r.URL.EscapedPath())
+	own := tag(strings.TrimPrefix(r.URL.EscapedPath(), "/"))
 	if own == "" {
 		own = in.env.Tag
 	}

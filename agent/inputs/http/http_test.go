@@ -164,14 +164,14 @@ func TestBodiesAreDecompressed(t *testing.T) {
 
 func TestRecordsMayNameTheirTag(t *testing.T) {
 	a := start(t, nil, "tag_key", "$where['to']", "successful_response_code", "204", "success_header", "X-Took yes please")
-	req, _ := http.NewRequest("POST", "http://"+a.address+"/mid", strings.NewReader(`[{"where":{"to":"left"}},{"where":{"to":"../up\n"}},{"n":3},{"where":{"to":"left"},"n":4},{"where":{"to":7}},{"where":{"to":""}}]`))
+	req, _ := http.NewRequest("POST", "http://"+a.address+"/mid", strings.NewReader(`[{"where":{"to":"left"}},{"where":{"to":"/../up\n"}},{"n":3},{"where":{"to":"left"},"n":4},{"where":{"to":7}},{"where":{"to":""}}]`))
 	req.Header.Set("Content-Type", isJSON)
 	resp, err := a.client.Do(req)
 	if err != nil || resp.StatusCode != 204 || resp.Header.Get("X-Took") != "yes please" {
 		t.Fatal(resp, err)
 	}
 	resp.Body.Close()
-	a.Want(t, `left {"where":{"to":"left"}}`, `left {"where":{"to":"left"},"n":4}`, `.._up_ {"where":{"to":"../up\n"}}`, `mid {"n":3}`, `mid {"where":{"to":7}}`, `mid {"where":{"to":""}}`)
+	a.Want(t, `left {"where":{"to":"left"}}`, `left {"where":{"to":"left"},"n":4}`, `_.._up_ {"where":{"to":"/../up\n"}}`, `mid {"n":3}`, `mid {"where":{"to":7}}`, `mid {"where":{"to":""}}`)
 }
 
 func TestRecordsMayTellTheirOrigin(t *testing.T) {

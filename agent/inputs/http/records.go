@@ -102,9 +102,9 @@ func decode(s string) string {
 	return s
 }
 
-// tag makes a tag of a path or of a record's text: letters, digits, dots and _ stay.
+// tag makes a tag of a path without its first / or of a record's text: letters, digits, dots and _ stay.
 func tag(s string) string {
-	t := []byte(strings.TrimPrefix(s, "/"))
+	t := []byte(s)
 	for i, c := range t {
 		if c != '_' && c != '.' && !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z') {
 			t[i] = '_'
