@@ -90,6 +90,8 @@ func TestRetryLimitIsHonouredAndCounted(t *testing.T) {
 	attempts("no_retries", 1, RetryLimit)
 	attempts("1", 2, RetryLimit)
 	attempts("3", 4, RetryLimit)
+	attempts("0", 2, RetryLimit) // as the C agent has it
+	attempts("-1", 2, RetryLimit)
 }
 
 func TestRejectedChunkIsNotRetried(t *testing.T) {
@@ -191,6 +193,13 @@ func TestFaultsOfAConfigurationComeAllAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
+	}
+}
+
+func TestARetryLimitBelowOneIsWarnedAbout(t *testing.T) {
+	r := mustBuild(t, nil, "input source tag=a", "output sink match=* retry_limit=0")
+	if text := fmt.Sprint(r.p.Warnings); !strings.Contains(text, "test:1: retry_limit: '0' is below 1, so a chunk is retried once") {
+		t.Error(text)
 	}
 }
 
