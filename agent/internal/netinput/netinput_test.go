@@ -93,6 +93,21 @@ func TestBytesBecomeRecordsHoweverTheyAreCut(t *testing.T) {
 	check(list("parser", "words", "source_address_key", "from"), "a b\nc\n", `{"a":"b","from":"tcp://1.2.3.4:5"} {"log":"c","from":"tcp://1.2.3.4:5"}`)
 }
 
+func TestRecordsMayHaveAChunkAtLeast(t *testing.T) {
+	f := func(chunk, buffer int, pairs ...string) {
+		t.Helper()
+		s, err := source(t, pairs...)
+		if err != nil || s.set.Chunk != chunk<<10 || s.set.Buffer != buffer<<10 {
+			t.Errorf("%v: %+v %v", pairs, s, err)
+		}
+	}
+	f(32, 32)
+	f(64, 64, "chunk_size", "64k")
+	f(16, 48, "chunk_size", "16", "buffer_size", "48KB")
+	f(32, 32, "buffer_size", "1")
+	f(64, 64, "chunk_size", "64", "buffer_size", "32")
+}
+
 func TestWrongSettingsAreRefused(t *testing.T) {
 	f := func(want string, pairs ...string) {
 		t.Helper()
@@ -101,8 +116,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		}
 	}
 	f("there is no parser 'x'", "parser", "x")
-	f("is no number of kilobytes", "chunk_size", "32K")
-	f("buffer_size is less than chunk_size", "chunk_size", "64", "buffer_size", "32")
+	f("is no number of kilobytes", "chunk_size", "32M")
 	f("is no text", "format", "none", "separator", `\q`)
 	f("is none of 'json', 'none'", "format", "xml")
 }
