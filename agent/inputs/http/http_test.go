@@ -129,7 +129,7 @@ func TestWhatIsNoRecordIsRefusedAsAWhole(t *testing.T) {
 			t.Errorf("%q: %d %s, want %d …%s…", body, status, text, want, reason)
 		}
 	}
-	check(400, isJSON, `{"a":1} {"b"`, "invalid JSON")
+	check(400, isJSON, `{"a":1} {"b"`, "JSON ends early")
 	check(400, isJSON, `{"a":1} 7`, "neither a map nor an array")
 	check(400, isJSON, `[{"a":1},7]`, "an item of the array is not a map")
 	check(400, isJSON, ``, "no payload")
@@ -275,7 +275,7 @@ func TestLyingLengthsAreRefused(t *testing.T) {
 	check("", "", "400 error: no payload found")
 	check("Content-Length: 0\r\n", "", "400 error: no payload found")
 	check("Content-Length: 100\r\n", `{"a":1}`, "400 error: the body cannot be read")
-	check("Content-Length: 3\r\n", `{"a":1}`, "400 error: invalid JSON")
+	check("Content-Length: 3\r\n", `{"a":1}`, "400 error: JSON ends early")
 	check("Content-Length: -1\r\n", `{"a":1}`, "400")
 	check("Content-Length: 99999999999999999999\r\n", `{"a":1}`, "400")
 	check("Content-Length: 9999999999\r\n", `{"a":1}`, "413")

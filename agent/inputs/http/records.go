@@ -53,7 +53,7 @@ func parseJSON(text []byte) (records []event.Value, err error) {
 		}
 		out, used, err := event.ParseJSON(dst, text)
 		if err != nil {
-			return nil, fmt.Errorf("invalid JSON: %w", err)
+			return nil, err
 		}
 		v := event.Value(out[len(dst):])
 		dst, text = out, text[used:]
