@@ -72,26 +72,29 @@ func TestFailedChunkIsRetriedUntilItIsTaken(t *testing.T) {
 }
 
 func TestRetryLimitIsHonouredAndCounted(t *testing.T) {
-	attempts := func(limit string, want int, reason Reason) {
+	attempts := func(limit string, want int, errors, failed uint64) {
 		synctest.Test(t, func(t *testing.T) {
 			r := mustBuild(t, nil, "input source tag=a n=1", "output sink match=* mode=dead retry_limit="+limit)
 			r.runFor(t, time.Hour)
 			if n := r.got.of("attempts sink.0"); n != want {
 				t.Errorf("retry_limit %s: %d attempts, want %d", limit, n, want)
 			}
-			if n := r.p.lost[reason].Load(); n != 1 {
-				t.Errorf("retry_limit %s: %d records counted as %v, want 1", limit, n, reason)
+			if n := r.p.lost[RetryLimit].Load(); n != 1 {
+				t.Errorf("retry_limit %s: %d records counted, want 1", limit, n)
+			}
+			if c := &r.p.outputs[0].counters; c.Errors.Load() != errors || c.RetriesFailed.Load() != failed {
+				t.Errorf("retry_limit %s: %d errors, %d failed retries", limit, c.Errors.Load(), c.RetriesFailed.Load())
 			}
 			if n := r.settled.of("given up"); n != 1 {
 				t.Errorf("retry_limit %s: the batch was not settled as given up", limit)
 			}
 		})
 	}
-	attempts("no_retries", 1, RetryLimit)
-	attempts("1", 2, RetryLimit)
-	attempts("3", 4, RetryLimit)
-	attempts("0", 2, RetryLimit) // as the C agent has it
-	attempts("-1", 2, RetryLimit)
+	attempts("no_retries", 1, 1, 0)
+	attempts("1", 2, 0, 1)
+	attempts("3", 4, 0, 1)
+	attempts("0", 2, 0, 1) // as the C agent has it
+	attempts("-1", 2, 0, 1)
 }
 
 func TestRejectedChunkIsNotRetried(t *testing.T) {
