@@ -43,12 +43,12 @@ func parse(kind body, text []byte) ([]event.Value, error) {
 	return parseJSON(text)
 }
 
-// parseJSON reads maps and arrays of maps, one behind the other. One fault refuses all of them, so that a
-// client may send the whole again.
+// parseJSON reads maps and arrays of maps, one behind the other, maybe with commas between them. One fault
+// refuses all of them, so that a client may send the whole again.
 func parseJSON(text []byte) (records []event.Value, err error) {
 	dst := make([]byte, 0, len(text))
 	for {
-		if text = bytes.TrimLeft(text, " \t\r\n"); len(text) == 0 {
+		if text = bytes.TrimLeft(text, " \t\r\n,"); len(text) == 0 {
 			break
 		}
 		out, used, err := event.ParseJSON(dst, text)

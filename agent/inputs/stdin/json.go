@@ -119,8 +119,9 @@ func decimalTime(src []byte) (t event.Time, ok bool) {
 	return t, len(sec) > 0 && len(sec) < 18
 }
 
+// blanks is how much of b stands between two values: blanks, and commas as in an array.
 func blanks(b []byte) int {
-	return len(b) - len(bytes.TrimLeft(b, " \t\r\n"))
+	return len(b) - len(bytes.TrimLeft(b, " \t\r\n,"))
 }
 
 // lineLen returns the length of the first line of b, its end included.
