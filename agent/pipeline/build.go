@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -223,6 +224,10 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 		} else {
 			o.unmatched = true
 		}
+	}
+	v, _ := option.Lookup(s.Props, "retry_limit")
+	if n, err := strconv.Atoi(v.Text); err == nil && n < 1 {
+		b.warn(v.Pos, "write no_retries for none, no_limits for all it takes", "retry_limit: '%s' is below 1, so a chunk is retried once", v.Text)
 	}
 	o.workers = max(1, spec.Workers)
 	if set.workers > 0 {

@@ -250,8 +250,9 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	if limit != unlimited && d.attempts > int(limit) {
 		if limit > 0 {
 			o.counters.RetriesFailed.Add(1)
+		} else { // no retry has failed, and yet the health check should see it
+			o.counters.Errors.Add(1)
 		}
-		o.counters.Errors.Add(1)
 		o.giveUp(d, RetryLimit, err)
 		return
 	}

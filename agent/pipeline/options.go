@@ -166,10 +166,10 @@ func parseRetryLimit(s string) (retryLimit, error) {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
+	if err != nil {
 		return 0, fmt.Errorf("is no retry limit (a number from 1, no_limits or no_retries)")
 	}
-	return retryLimit(n), nil
+	return retryLimit(max(1, n)), nil // what is below 1 is warned about
 }
 
 // network are the keys of listeners and clients. The C agent takes them on any input and output, so they are

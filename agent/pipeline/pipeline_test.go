@@ -72,24 +72,29 @@ func TestFailedChunkIsRetriedUntilItIsTaken(t *testing.T) {
 }
 
 func TestRetryLimitIsHonouredAndCounted(t *testing.T) {
-	attempts := func(limit string, want int, reason Reason) {
+	attempts := func(limit string, want int, errors, failed uint64) {
 		synctest.Test(t, func(t *testing.T) {
 			r := mustBuild(t, nil, "input source tag=a n=1", "output sink match=* mode=dead retry_limit="+limit)
 			r.runFor(t, time.Hour)
 			if n := r.got.of("attempts sink.0"); n != want {
 				t.Errorf("retry_limit %s: %d attempts, want %d", limit, n, want)
 			}
-			if n := r.p.lost[reason].Load(); n != 1 {
-				t.Errorf("retry_limit %s: %d records counted as %v, want 1", limit, n, reason)
+			if n := r.p.lost[RetryLimit].Load(); n != 1 {
+				t.Errorf("retry_limit %s: %d records counted, want 1", limit, n)
+			}
+			if c := &r.p.outputs[0].counters; c.Errors.Load() != errors || c.RetriesFailed.Load() != failed {
+				t.Errorf("retry_limit %s: %d errors, %d failed retries", limit, c.Errors.Load(), c.RetriesFailed.Load())
 			}
 			if n := r.settled.of("given up"); n != 1 {
 				t.Errorf("retry_limit %s: the batch was not settled as given up", limit)
 			}
 		})
 	}
-	attempts("no_retries", 1, RetryLimit)
-	attempts("1", 2, RetryLimit)
-	attempts("3", 4, RetryLimit)
+	attempts("no_retries", 1, 1, 0)
+	attempts("1", 2, 0, 1)
+	attempts("3", 4, 0, 1)
+	attempts("0", 2, 0, 1) // as the C agent has it
+	attempts("-1", 2, 0, 1)
 }
 
 func TestRejectedChunkIsNotRetried(t *testing.T) {
@@ -195,6 +200,13 @@ func TestFaultsOfAConfigurationComeAllAtOnce(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "holder.1") {
 		t.Errorf("a filter that is not active needs no match:\n%v", err)
+	}
+}
+
+func TestARetryLimitBelowOneIsWarnedAbout(t *testing.T) {
+	r := mustBuild(t, nil, "input source tag=a", "output sink match=* retry_limit=0")
+	if text := fmt.Sprint(r.p.Warnings); !strings.Contains(text, "test:1: retry_limit: '0' is below 1, so a chunk is retried once") {
+		t.Error(text)
 	}
 }
 

@@ -5,6 +5,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func (in *input) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(body) == 0 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return errors.New("no payload found")
 	}
 	records, err := parse(kind, body)
@@ -182,7 +183,7 @@ func (in *input) take(w http.ResponseWriter, r *http.Request) error {
 
 // batches sorts records by their tags.
 func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch {
-	own := tag(r.URL.EscapedPath())
+	own := tag(strings.TrimPrefix(r.URL.EscapedPath(), "/"))
 	if own == "" {
 		own = in.env.Tag
 	}

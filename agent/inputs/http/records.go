@@ -40,17 +40,17 @@ func parse(kind body, text []byte) ([]event.Value, error) {
 	return parseJSON(text)
 }
 
-// parseJSON reads maps and arrays of maps, one behind the other. One fault refuses all of them, so that a
-// client may send the whole again.
+// parseJSON reads maps and arrays of maps, one behind the other, maybe with commas between them. One fault
+// refuses all of them, so that a client may send the whole again.
 func parseJSON(text []byte) (records []event.Value, err error) {
 	dst := make([]byte, 0, len(text))
 	for {
-		if text = bytes.TrimLeft(text, " \t\r\n"); len(text) == 0 {
+		if text = bytes.TrimLeft(text, " \t\r\n,"); len(text) == 0 {
 			break
 		}
 		out, used, err := event.ParseJSON(dst, text)
 		if err != nil {
-			return nil, fmt.Errorf("invalid JSON: %w", err)
+			return nil, err
 		}
 		v := event.Value(out[len(dst):])
 		dst, text = out, text[used:]
@@ -99,9 +99,9 @@ func decode(s string) string {
 	return s
 }
 
-// tag makes a tag of a path or of a record's text: letters, digits, dots and _ stay.
+// tag makes a tag of a path without its first / or of a record's text: letters, digits, dots and _ stay.
 func tag(s string) string {
-	t := []byte(strings.TrimPrefix(s, "/"))
+	t := []byte(s)
 	for i, c := range t {
 		if c != '_' && c != '.' && !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z') {
 			t[i] = '_'

@@ -97,6 +97,8 @@ const (
 	pubrec     = 5
 	pubrel     = 6
 	pubcomp    = 7
+	subscribe  = 8
+	suback     = 9
 	pingreq    = 12
 	pingresp   = 13
 	disconnect = 14
@@ -132,6 +134,8 @@ func (s *session) run(ctx context.Context) error {
 		case kind == pubrel && len(body) >= 2:
 			delete(s.received, binary.BigEndian.Uint16(body))
 			err = s.send(pubcomp, body[0], body[1])
+		case kind == subscribe && len(body) >= 2:
+			err = s.send(suback, refuse(body)...)
 		case kind == pingreq:
 			err = s.send(pingresp)
 		case kind == disconnect:
@@ -143,6 +147,18 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// refuse answers a SUBSCRIBE (an ID, then texts with a byte of flags each): there is nothing to get here, which
+// should not keep a client from publishing.
+func refuse(body []byte) []byte {
+	const failure, most = 0x80, 120 // the length has one byte
+	answer, rest := append([]byte(nil), body[:2]...), body[2:]
+	for len(rest) >= 2 && len(answer) < most {
+		answer = append(answer, failure)
+		rest = rest[min(len(rest), 3+int(binary.BigEndian.Uint16(rest))):]
+	}
+	return answer
 }
 
 func (s *session) send(kind byte, body ...byte) error {

@@ -77,6 +77,15 @@ func TestPublishedMapsBecomeRecords(t *testing.T) {
 	}
 }
 
+func TestWhoAlsoSubscribesMayPublish(t *testing.T) {
+	k := inputtest.New()
+	c := start(t, k)()
+	exchange(t, c, hello+packet(subscribe<<4|2, "\x00\x05\x00\x01a\x00\x00\x02bc\x01"), "\x20\x02\x00\x00\x90\x04\x00\x05\x80\x80")
+	exchange(t, c, packet(subscribe<<4|2, "\x00\x06\xff\xff"), "\x90\x03\x00\x06\x80")
+	exchange(t, c, message(1, "a", "\x00\x01", `{"n":1}`), "\x40\x02\x00\x01")
+	k.Want(t, `{"topic":"a","n":1}`)
+}
+
 func TestThePayloadMayStandApart(t *testing.T) {
 	k := inputtest.New()
 	c := start(t, k, "payload_key", "data")()
@@ -121,7 +130,7 @@ func TestHostileClientsAreClosed(t *testing.T) {
 	dial := start(t, k, "buffer_size", "100")
 	for _, text := range []string{
 		"GET / HTTP/1.1\r\n\r\n", message(0, "a", "", "{}"), hello + "\x30\xff\xff\xff\xff\x7f", hello + "\x30\x80\x80\x01", hello + packet(publish<<4, "\xff\xff"),
-		hello + packet(publish<<4|2, "\x00\x01a"), hello + packet(8<<4|2, "\x00\x01\x00\x01a\x00"), hello + "\x30\x10abc",
+		hello + packet(publish<<4|2, "\x00\x01a"), hello + packet(10<<4|2, "\x00\x01\x00\x01a"), hello + "\x30\x10abc",
 	} {
 		c := dial()
 		_, _ = io.WriteString(c, text)

@@ -119,8 +119,7 @@ func decimalTime(src []byte) (t event.Time, ok bool) {
 	return t, len(sec) > 0 && len(sec) < 18
 }
 
-// blanks returns how much b begins with that only separates values. That a comma does, too, lets lines of an array
-// written out come through.
+// blanks is how much of b stands between two values: blanks, and commas as in an array.
 func blanks(b []byte) int {
 	return len(b) - len(bytes.TrimLeft(b, " \t\r\n,"))
 }

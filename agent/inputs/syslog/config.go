@@ -58,7 +58,7 @@ func (c *config) Options() []option.Option {
 		option.String("path", &c.path).Help("Path of the unix socket, for unix_udp and unix_tcp."),
 		listen.UnixOption("unix_perm", &c.perm).Help("Permissions of that socket, in octal; 0644 unless set."),
 		option.Size("buffer_chunk_size", &c.chunkSize).Default("32768").Help("How much is read at once."),
-		option.Size("buffer_max_size", &c.maxSize).Help("How long a message may be; as buffer_chunk_size unless set."),
+		option.Size("buffer_max_size", &c.maxSize).Help("How long a message may be; buffer_chunk_size unless it is more."),
 		option.String("parser", &c.parserName).Help("Name of the parser; syslog-rfc5424 for tcp and udp and syslog-rfc3164-local for unix sockets unless set. It has to be defined in a parsers file."),
 		option.Size("receive_buffer_size", &c.receive).Help("How much the system may hold of what was not read yet."),
 		option.String("raw_message_key", &c.rawKey).Help("Keep the whole message as well, under this key."),
@@ -94,12 +94,10 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	}
 	c.where.Default(defaultPort)
 	c.where.CountIn(env.Metrics)
-	if c.maxSize == 0 {
-		c.maxSize = c.chunkSize
+	if c.chunkSize < 64 {
+		return nil, fault(env, "buffer_chunk_size", "buffer_chunk_size must be at least 64 bytes", "raise it")
 	}
-	if c.chunkSize < 64 || c.maxSize < c.chunkSize {
-		return nil, fault(env, "buffer_max_size", "buffer_chunk_size must be at least 64 bytes, and buffer_max_size not less than it", "raise it")
-	}
+	c.maxSize = max(c.maxSize, c.chunkSize)
 	if c.receive > 1<<30 {
 		return nil, fault(env, "receive_buffer_size", "receive_buffer_size is more than 1G", "lower it")
 	}

@@ -142,7 +142,7 @@ func TestMessagesAreToldApart(t *testing.T) {
 
 func TestAMessageBeyondTheBufferEndsItsConnection(t *testing.T) {
 	k := kit()
-	c := start(t, k, "mode", "tcp", "buffer_chunk_size", "100")
+	c := start(t, k, "mode", "tcp", "buffer_chunk_size", "100", "buffer_max_size", "80")
 	fmt.Fprint(c, "<1>fits\n", strings.Repeat("x", 200))
 	if _, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Error(err)
@@ -165,7 +165,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("there is no parser 'syslog-rfc3164-local'", inputtest.New(), "path", "/tmp/x")
 	f("mode udp does not speak TLS", kit(), "mode", "udp", "tls", "on")
 	f("is neither newline nor octet_counting", kit(), "mode", "tcp", "format", "lines")
-	f("buffer_max_size not less", kit(), "mode", "tcp", "buffer_max_size", "100")
+	f("at least 64 bytes", kit(), "mode", "tcp", "buffer_chunk_size", "10")
 }
 
 func FuzzDecode(f *testing.F) {

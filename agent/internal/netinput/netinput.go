@@ -38,9 +38,10 @@ type Settings struct {
 func (s *Settings) Options() []option.Option {
 	kilobytes := func(name string, p *int) option.Option {
 		return option.Var(name, "string", p, func(text string) (int, error) {
-			n, err := strconv.Atoi(strings.TrimSpace(text))
+			digits := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(text)), "KB"), "K")
+			n, err := strconv.Atoi(digits)
 			if err != nil || n < 1 || n > 1<<20 {
-				return 0, errors.New("is no number of kilobytes (1 to 1048576, without a unit)")
+				return 0, errors.New("is no number of kilobytes (1 to 1048576)")
 			}
 			return n * 1024, nil
 		})
@@ -50,7 +51,7 @@ func (s *Settings) Options() []option.Option {
 		option.Var("separator", "string", &s.separator, unescape).Help(`Format none: what stands between two records, with \n, \t, \x00 and the like; a line end unless set.`),
 		option.String("parser", &s.parser).Help("Name of the parser that turns each text into a record. It implies the format none."),
 		kilobytes("chunk_size", &s.Chunk).Help("How many kilobytes are read at once; 32 unless set."),
-		kilobytes("buffer_size", &s.Buffer).Help("How many kilobytes a record may have; as chunk_size unless set."),
+		kilobytes("buffer_size", &s.Buffer).Help("How many kilobytes a record may have; chunk_size unless it is more."),
 		option.String("source_address_key", &s.sourceKey).Help("Add the sender's address to each record under this key."),
 		option.Int("workers", &s.workers).Default("1").Help("Taken for compatibility: every connection is read on its own."),
 	}
@@ -69,13 +70,7 @@ func (s *Settings) New(env plugin.Env) (*Source, error) {
 	if s.Chunk == 0 {
 		s.Chunk = 32 << 10
 	}
-	if s.Buffer == 0 {
-		s.Buffer = s.Chunk
-	}
-	if s.Buffer < s.Chunk {
-		v, _ := option.Lookup(env.Properties, "buffer_size")
-		return nil, &option.Error{Pos: v.Pos, Msg: "buffer_size is less than chunk_size", Cure: "raise it"}
-	}
+	s.Buffer = max(s.Buffer, s.Chunk)
 	if s.separator == "" {
 		s.separator = "\n"
 	}

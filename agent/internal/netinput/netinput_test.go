@@ -86,11 +86,27 @@ func TestBytesBecomeRecordsHoweverTheyAreCut(t *testing.T) {
 	list := func(s ...string) []string { return s }
 	check(nil, "{\"a\":1}\n{\"a\":2}{\"a\":\n3} [4,{}]\n\n", `{"a":1} {"a":2} {"a":3} {"msg":[4,{}]}`)
 	check(nil, "{\"a\":1}\nbroken {\"no\":1}\n{\"a\":2}\n7\n{\"a\":", `{"a":1} {"a":2}`)
+	check(nil, "{\"a\":1},{\"a\":2},\n{\"a\":3}\n,", `{"a":1} {"a":2} {"a":3}`)
 	check(list("source_address_key", "from"), `{"a":1}[2]{"from":3}`, `{"a":1,"from":"tcp://1.2.3.4:5"} {"msg":[2],"from":"tcp://1.2.3.4:5"} {"from":"tcp://1.2.3.4:5"}`)
 	check(list("format", "none"), "one\n\ntwo words\nthe end", `{"log":"one"} {"log":"two words"} {"log":"the end"}`)
 	check(list("format", "none", "separator", `\t--`), "a\t-b\t--\t--c\t--", `{"log":"a\t-b"} {"log":"c"}`)
 	check(list("format", "none", "separator", `"`), `a"b"`, `{"log":"a"} {"log":"b"}`)
 	check(list("parser", "words", "source_address_key", "from"), "a b\nc\n", `{"a":"b","from":"tcp://1.2.3.4:5"} {"log":"c","from":"tcp://1.2.3.4:5"}`)
+}
+
+func TestRecordsMayHaveAChunkAtLeast(t *testing.T) {
+	f := func(chunk, buffer int, pairs ...string) {
+		t.Helper()
+		s, err := source(t, pairs...)
+		if err != nil || s.set.Chunk != chunk<<10 || s.set.Buffer != buffer<<10 {
+			t.Errorf("%v: %+v %v", pairs, s, err)
+		}
+	}
+	f(32, 32)
+	f(64, 64, "chunk_size", "64k")
+	f(16, 48, "chunk_size", "16", "buffer_size", "48KB")
+	f(32, 32, "buffer_size", "1")
+	f(64, 64, "chunk_size", "64", "buffer_size", "32")
 }
 
 func TestWrongSettingsAreRefused(t *testing.T) {
@@ -101,8 +117,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		}
 	}
 	f("there is no parser 'x'", "parser", "x")
-	f("is no number of kilobytes", "chunk_size", "32K")
-	f("buffer_size is less than chunk_size", "chunk_size", "64", "buffer_size", "32")
+	f("is no number of kilobytes", "chunk_size", "32M")
 	f("is no text", "format", "none", "separator", `\q`)
 	f("is none of 'json', 'none'", "format", "xml")
 }

@@ -88,14 +88,14 @@ func (r *Reader) add(b *event.Batch, t event.Time, body event.Value) {
 	b.Append(t, nil, body)
 }
 
-// values takes JSON values one behind the other. A broken one costs its line.
+// values takes JSON values one behind the other, maybe with commas as in an array. A broken one costs its line.
 func (r *Reader) values(b *event.Batch, buf []byte, atEnd bool) (used int) {
 	if r.skipping {
 		used = lineLen(buf)
 		r.skipping = !bytes.HasSuffix(buf[:used], newline)
 	}
 	for {
-		used += len(buf[used:]) - len(bytes.TrimLeft(buf[used:], " \t\r\n"))
+		used += len(buf[used:]) - len(bytes.TrimLeft(buf[used:], " \t\r\n,"))
 		rest := buf[used:]
 		if len(rest) == 0 || !atEnd && r.unfinished.Waits(rest) {
 			return used

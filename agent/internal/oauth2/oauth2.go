@@ -186,7 +186,8 @@ func (s *Source) ask(ctx context.Context) (token string, lifetime time.Duration,
 		req.Header.Set("User-Agent", s.set.userAgent)
 	}
 	if s.set.method == basic {
-		req.SetBasicAuth(url.QueryEscape(s.set.clientID), url.QueryEscape(s.set.clientSecret))
+		// As the C agent sends them, and not encoded as RFC 6749 has it: many servers do not decode them.
+		req.SetBasicAuth(s.set.clientID, s.set.clientSecret)
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {

@@ -156,10 +156,10 @@ func (p *parser) sample(s string) error {
 	at := p.now
 	if len(words) == 2 {
 		ms, err := strconv.ParseInt(words[1], 10, 64)
-		if err != nil || ms < 0 || ms > math.MaxInt64/1_000_000 {
+		if err != nil || ms > math.MaxInt64/1_000_000 {
 			return fmt.Errorf("%s: '%s' is no time in milliseconds", name, words[1])
 		}
-		at = ms * 1_000_000
+		at = max(0, ms) * 1_000_000 // there are no times before 1970 in what is stored
 	}
 	return p.add(name, labels, value, at)
 }

@@ -33,6 +33,7 @@ rank_sum 7.5
 rank_count 10
 bare_sum 1e3
 exemplar 5 # {trace="x"} 1
+early 1 -3982045
 `
 
 func TestAPageBecomesFamilies(t *testing.T) {
@@ -70,6 +71,9 @@ bare_sum 1000 1700000000000
 # HELP exemplar
 # TYPE exemplar untyped
 exemplar 5 1700000000000
+# HELP early
+# TYPE early untyped
+early 1 0
 `
 	if got := string(metric.AppendPrometheus(nil, &set, true)); got != want {
 		t.Errorf("got:\n%s", got)
@@ -95,7 +99,7 @@ func TestMalformedLinesAreLeftOutAndNamed(t *testing.T) {
 	f("c one", "'one' is no number")
 	f("c 0x10", "'0x10' is no number")
 	f("c 1 2 3", "at most a time")
-	f("c 1 -2", "is no time in milliseconds")
+	f("c 1 -2.5", "is no time in milliseconds")
 	f("c 1 9223372036854775807", "is no time in milliseconds")
 	f(`c{x="1" 2`, "does not begin with the name of a label")
 	f(`c{x="1", 2`, "does not begin with the name of a label")

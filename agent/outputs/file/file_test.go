@@ -116,6 +116,17 @@ timestamp,"a","c"
 `)
 }
 
+func TestAHeaderStandsBehindWhatOthersWrote(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("0.5,7\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	o, _ := build(t, "file", name, "format", "csv", "csv_column_names", "on")
+	flush(t, o, outputtest.Chunk(t, "t", `[1,{"a":1}]`))
+	flush(t, o, outputtest.Chunk(t, "t", `[2,{"a":2}]`))
+	wantFile(t, name, "0.5,7\ntimestamp,\"a\"\n1.000000000,1\n2.000000000,2\n")
+}
+
 func TestAFileWithoutNameIsCalledByItsTag(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -22,32 +22,36 @@ func (o *output) newPart(path string) *part {
 	if o.format != formatCSV || !o.header {
 		return p
 	}
-	columns, known := o.columns[path]
-	if !known {
-		columns = o.readHeader(path)
+	columns, begun := o.columns[path]
+	if !begun {
+		columns, begun = o.readHeader(path)
 	}
-	if columns != nil {
+	switch {
+	case columns != nil:
 		p.columns, p.head = columns, o.headerLine(columns)
+	case begun: // by somebody who wrote no header, so the first one stands behind that
+		p.head = []byte{}
 	}
 	return p
 }
 
-// readHeader returns the columns of a file that is there already, nil when it has none or is empty.
-func (o *output) readHeader(path string) []string {
+// readHeader returns the columns of a file that is there already, nil when it has none, and whether there is
+// anything in it.
+func (o *output) readHeader(path string) (columns []string, begun bool) {
 	st, err := os.Stat(path)
 	if err != nil || !st.Mode().IsRegular() || st.Size() == 0 {
-		return nil
+		return nil, false
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil
+		return nil, true
 	}
 	defer f.Close()
 	line, err := bufio.NewReaderSize(f, 64<<10).ReadSlice('\n')
 	if err != nil {
-		return nil
+		return nil, true
 	}
-	return o.parseHeader(line[:len(line)-1])
+	return o.parseHeader(line[:len(line)-1]), true
 }
 
 // written remembers how to take back what was written.

@@ -43,7 +43,7 @@ func (c *config) Options() []option.Option {
 func (p *protocol) settings() []option.Option {
 	return []option.Option{
 		option.Switch("time_as_integer", &p.timeAsInteger).Default("false").Help("Send whole seconds, for Fluentd up to 0.12."),
-		option.Switch("retain_metadata_in_forward_mode", &p.keepMeta).Default("true").Help("Send the metadata of records, which other receivers than Fluent Bit may not expect; off for [time, record]."),
+		option.Switch("retain_metadata_in_forward_mode", &p.keepMeta).Default("true").Help("Send the metadata of records, which other receivers than Fluent Bit may not expect; off for [time, record], as it is with an upstream unless set."),
 		option.String("shared_key", &p.keys.Shared).Secret().Help("Key that the server asks for."),
 		option.String("self_hostname", &p.keys.Name).Help("Name of this host in the handshake; localhost unless set."),
 		option.Switch("empty_shared_key", &p.emptyKey).Default("false").Help("Shake hands with an empty key."),
@@ -99,6 +99,9 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	nodes, ok := env.Upstream(c.upstream.Text)
 	if !ok || len(nodes) == 0 {
 		return nil, &option.Error{Pos: c.upstream.Pos, Msg: fmt.Sprintf("upstream: there is no upstream '%s', or it has no nodes", c.upstream.Text), Cure: "define it, or name its file"}
+	}
+	if _, said := option.Lookup(env.Properties, "retain_metadata_in_forward_mode"); !said {
+		c.proto.keepMeta = false // the C agent's default for upstreams, whose servers are Fluentd's more often than not
 	}
 	o := &output{env: env, patience: c.where.Net.ConnectTimeout}
 	var errs []error

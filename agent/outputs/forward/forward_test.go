@@ -271,6 +271,24 @@ func TestServersOfAnUpstreamStandInForEachOther(t *testing.T) {
 	}
 }
 
+func TestAnUpstreamGetsMetadataWhenItIsAskedFor(t *testing.T) {
+	check := func(want bool, node []option.Property, pairs ...string) {
+		t.Helper()
+		k := outputtest.New()
+		k.Env.Upstream = func(string) ([]plugin.Node, bool) {
+			return []plugin.Node{{Name: "one", Properties: append(props("host", "127.0.0.1", "port", "1"), node...)}}, true
+		}
+		built, err := k.Build(new(config), append(pairs, "upstream", "servers")...)
+		if err != nil || built.(*output).servers[0].proto.keepMeta != want {
+			t.Errorf("%v %v: %v", node, pairs, err)
+		}
+	}
+	check(false, nil)
+	check(true, nil, "retain_metadata_in_forward_mode", "on")
+	check(true, props("retain_metadata_in_forward_mode", "on"))
+	check(false, props("retain_metadata_in_forward_mode", "off"), "retain_metadata_in_forward_mode", "on")
+}
+
 func TestUnixSocketsAreReached(t *testing.T) {
 	path := t.TempDir() + "/socket"
 	k := receiver(t, "unix_path", path)

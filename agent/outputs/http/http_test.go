@@ -293,8 +293,8 @@ func TestTokensAreKeptUntilTheyAreRefused(t *testing.T) {
 	}
 	check(func(r *http.Request) string {
 		user, password, _ := r.BasicAuth()
-		return strings.TrimSuffix(user+password, "secret")
-	}, "oauth2.client_secret", "secret")
+		return strings.TrimSuffix(user+password, "+/se~cret==")
+	}, "oauth2.client_secret", "+/se~cret==")
 	check(func(r *http.Request) string {
 		return strings.TrimSuffix(r.FormValue("client_id")+r.FormValue("client_secret"), "secret")
 	},
