@@ -9,11 +9,15 @@ import (
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// bodies reads the records to make. A text that is none is no reason not to start: the input makes its
-// default record instead, as Fluent Bit does, and says so.
+// bodies reads the records to make. A text that is none is no reason not to start: what stands before the fault
+// is made, or the default record when nothing does, as Fluent Bit does, and the log says so.
 func bodies(env plugin.Env, text string) []event.Value {
 	list, err := parseMaps(text)
 	if err == nil {
+		return list
+	}
+	if len(list) > 0 {
+		env.Log.Warn("the option dummy ends with what is no JSON map; leaving that out", "dummy", text, "error", err)
 		return list
 	}
 	env.Log.Warn("the option dummy holds no JSON map; making "+defaultBody+" instead", "dummy", text, "error", err)
@@ -35,14 +39,15 @@ func metadata(env plugin.Env, text string) event.Value {
 
 var errNoMap = errors.New("want a map or an array of maps")
 
-// parseMaps reads maps and arrays of maps, one after the other. It returns at least one map.
+// parseMaps reads maps and arrays of maps, one after the other, up to the first fault. Without an error it
+// returns at least one map.
 func parseMaps(text string) ([]event.Value, error) {
 	var list []event.Value
 	src := bytes.TrimSpace([]byte(text))
 	for len(src) > 0 {
 		out, used, err := event.ParseJSON(nil, src)
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		src = bytes.TrimSpace(src[used:])
 		switch v := event.Value(out); v.Type() {
@@ -51,12 +56,12 @@ func parseMaps(text string) ([]event.Value, error) {
 		case event.TypeArray:
 			for e := range v.Elems() {
 				if e.Type() != event.TypeMap {
-					return nil, errNoMap
+					return list, errNoMap
 				}
 				list = append(list, e)
 			}
 		default:
-			return nil, errNoMap
+			return list, errNoMap
 		}
 	}
 	if len(list) == 0 {
