@@ -116,6 +116,7 @@ func TestBodiesOfEveryFormBecomeRecords(t *testing.T) {
 	}
 	check(isJSON, `{"a":1} {"b":2}`+"\n"+`[{"c":3},{"d":[4]}]`, `{"a":1}`, `{"b":2}`, `{"c":3}`, `{"d":[4]}`)
 	check(isJSON+"; charset=utf-8", ` [] {}`, `{}`)
+	check(isJSON, "{\"a\":1},\n{\"a\":2},", `{"a":1}`, `{"a":2}`)
 	check("application/x-ndjson", "{\"a\":1}\n{\"a\":2}\n", `{"a":1}`, `{"a":2}`)
 	check(isForm, "a=1&b=two+words%21&c=&d=%zz&=x&e&a=2", `{"a":"1","b":"two words!","c":"","d":"%zz","a":"2"}`)
 }

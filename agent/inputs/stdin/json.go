@@ -32,7 +32,7 @@ func (d *values) decode(b *event.Batch, buf []byte, atEnd bool) (used int) {
 		d.skipping = !endsLine(buf[:at])
 	}
 	for {
-		at += blanks(buf[at:])
+		at += len(buf[at:]) - len(bytes.TrimLeft(buf[at:], jsonstream.Separators))
 		rest := buf[at:]
 		if len(rest) == 0 || !atEnd && d.unfinished.Waits(rest) {
 			return at
