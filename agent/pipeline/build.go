@@ -253,7 +253,21 @@ func (b *builder) custom(s config.Section) {
 	b.p.customs = append(b.p.customs, c)
 }
 
+// firstOfEach leaves out keys that a parser has already: Fluent Bit takes the first. Decoders are a list.
+func (b *builder) firstOfEach(props []option.Property) (kept []option.Property) {
+	for _, p := range props {
+		again := slices.ContainsFunc(kept, func(q option.Property) bool { return q.Is(p.Key) })
+		if again && !p.Is("decode_field") && !p.Is("decode_field_as") {
+			b.warn(p.Pos, "leave one of them out", "the parser's key '%s' is there twice; the first one counts", p.Key)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
 func (b *builder) parser(s config.Section) {
+	s.Props = b.firstOfEach(s.Props)
 	format, ok := option.Lookup(s.Props, "format")
 	switch {
 	case s.Name == "":
