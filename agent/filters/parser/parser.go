@@ -94,7 +94,7 @@ func (f *filter) Filter(_ context.Context, b *event.Batch) error {
 		if !ok {
 			continue
 		}
-		body := f.join(parsed, e.Body())
+		body := f.join(parsed, e.Body(), text)
 		if t == (event.Time{}) {
 			e.SetBody(body)
 			continue
@@ -117,8 +117,9 @@ func (f *filter) parse(s []byte) (body event.Value, t event.Time, ok bool) {
 	return nil, t, false
 }
 
-// join puts the keys to keep behind those that were parsed.
-func (f *filter) join(parsed, old event.Value) event.Value {
+// join puts the keys to keep behind those that were parsed. Of several keys of the same name the one whose text was
+// parsed counts.
+func (f *filter) join(parsed, old, text event.Value) event.Value {
 	if !f.reserve && !f.preserve {
 		return parsed
 	}
@@ -127,7 +128,7 @@ func (f *filter) join(parsed, old event.Value) event.Value {
 	for k, v := range old.Pairs() {
 		field := event.Field{Key: k, Val: v}
 		keep := f.reserve
-		if field.Is(f.top) {
+		if field.Is(f.top) && (!f.whole || &v[0] == &text[0]) {
 			keep = keepTop
 		}
 		if keep {

@@ -66,6 +66,9 @@ func TestOtherKeysStayWhenAskedFor(t *testing.T) {
 	run(t, "key_name log\nparser word\nreserve_data on", in, `{"word":"one","x":1,"y":2}`)
 	run(t, "key_name log\nparser word\npreserve_key on", in, `{"word":"one","log":"one"}`)
 	run(t, "key_name log\nparser word\nreserve_data on\npreserve_key on", in, `{"word":"one","x":1,"log":"one","y":2}`)
+	const twice = `{"log":"first","log":"one"}`
+	run(t, "key_name log\nparser word\nreserve_data on", twice, `{"word":"one","log":"first"}`)
+	run(t, "key_name log\nparser word\npreserve_key on", twice, `{"word":"one","log":"one"}`)
 }
 
 func TestTheKeyMayBeInsideOfAMap(t *testing.T) {

@@ -52,40 +52,42 @@ func TestSettingsShapeTheRecords(t *testing.T) {
 	at := func(after string, sec, nsec int, rest string) string {
 		return fmt.Sprintf("%s %d.%d %s", after, sec, nsec, rest)
 	}
-	check("one second and the default text", 2500*time.Millisecond, nil,
-		at("1s", day+1, 0, `{} {"message":"dummy"}`),
-		at("2s", day+2, 0, `{} {"message":"dummy"}`))
+	check("one second and the default text", 2*time.Second, nil,
+		at("500ms", day, 5e8, `{} {"message":"dummy"}`),
+		at("1.5s", day+1, 5e8, `{} {"message":"dummy"}`))
 	check("samples end it", time.Hour, []string{"samples", "1", "copies", "2", "dummy", `{"a":[1,2.5,null]}`, "metadata", `{"m":"n"}`},
-		at("1s", day+1, 0, `{"m":"n"} {"a":[1,2.5,null]}`),
-		at("1s", day+1, 0, `{"m":"n"} {"a":[1,2.5,null]}`))
-	check("rate", 600*time.Millisecond, []string{"rate", "2", "dummy", `{}`},
-		at("500ms", day, 5e8, `{} {}`))
-	check("interval beats rate", 600*time.Millisecond, []string{"rate", "2", "interval_nsec", "400000000", "dummy", `{}`},
-		at("400ms", day, 4e8, `{} {}`))
+		at("500ms", day, 5e8, `{"m":"n"} {"a":[1,2.5,null]}`),
+		at("500ms", day, 5e8, `{"m":"n"} {"a":[1,2.5,null]}`))
+	check("rate", 700*time.Millisecond, []string{"rate", "2", "dummy", `{}`},
+		at("250ms", day, 25e7, `{} {}`))
+	check("interval beats rate", 500*time.Millisecond, []string{"rate", "2", "interval_nsec", "400000000", "dummy", `{}`},
+		at("200ms", day, 2e8, `{} {}`))
 	check("flush on startup counts as a sample", time.Hour, []string{"flush_on_startup", "on", "samples", "2", "dummy", `{}`},
 		at("0s", day, 0, `{} {}`),
-		at("1s", day+1, 0, `{} {}`))
+		at("500ms", day, 5e8, `{} {}`))
 	check("only the sample on startup", time.Hour, []string{"flush_on_startup", "on", "samples", "1", "dummy", `{}`},
 		at("0s", day, 0, `{} {}`))
-	check("start time moves on", 2500*time.Millisecond, []string{"start_time_sec", "1700000000", "start_time_nsec", "7", "dummy", `{}`},
-		at("1s", 1700000001, 7, `{} {}`),
-		at("2s", 1700000002, 7, `{} {}`))
-	check("fixed start time", 2500*time.Millisecond, []string{"start_time_sec", "1700000000", "fixed_timestamp", "on", "dummy", `{}`},
-		at("1s", 1700000000, 0, `{} {}`),
-		at("2s", 1700000000, 0, `{} {}`))
-	check("fixed without a start time", 1500*time.Millisecond, []string{"fixed_timestamp", "on", "dummy", `{}`},
-		at("1s", day, 0, `{} {}`))
-	check("nanoseconds alone", 1500*time.Millisecond, []string{"start_time_nsec", "1500000000", "fixed_timestamp", "on", "dummy", `{}`},
-		at("1s", 1, 5e8, `{} {}`))
-	check("array of maps", 1500*time.Millisecond, []string{"dummy", ` [{"a":1},{"b":2}] {"c":3} `},
-		at("1s", day+1, 0, `{} {"a":1}`),
-		at("1s", day+1, 0, `{} {"b":2}`),
-		at("1s", day+1, 0, `{} {"c":3}`))
-	check("more than maps", 1500*time.Millisecond, []string{"dummy", `{"a":1} # one`},
-		at("1s", day+1, 0, `{} {"a":1}`))
+	check("start time moves on", 2*time.Second, []string{"start_time_sec", "1700000000", "start_time_nsec", "7", "dummy", `{}`},
+		at("500ms", 1700000000, 500000007, `{} {}`),
+		at("1.5s", 1700000001, 500000007, `{} {}`))
+	check("fixed start time", 2*time.Second, []string{"start_time_sec", "1700000000", "fixed_timestamp", "on", "dummy", `{}`},
+		at("500ms", 1700000000, 0, `{} {}`),
+		at("1.5s", 1700000000, 0, `{} {}`))
+	check("fixed without a start time", 1200*time.Millisecond, []string{"fixed_timestamp", "on", "dummy", `{}`},
+		at("500ms", day, 0, `{} {}`))
+	check("nanoseconds alone", 1200*time.Millisecond, []string{"start_time_nsec", "1500000000", "fixed_timestamp", "on", "dummy", `{}`},
+		at("500ms", 1, 5e8, `{} {}`))
+	check("array of maps", 1200*time.Millisecond, []string{"dummy", ` [{"a":1},{"b":2}] {"c":3} `},
+		at("500ms", day, 5e8, `{} {"a":1}`),
+		at("500ms", day, 5e8, `{} {"b":2}`),
+		at("500ms", day, 5e8, `{} {"c":3}`))
+	for _, tail := range []string{` x`, `,{"b":2}`, `{"b":`, ` 5`} {
+		check("a map and "+tail, 1200*time.Millisecond, []string{"dummy", `{"a":1}` + tail},
+			at("500ms", day, 5e8, `{} {"a":1}`))
+	}
 	for _, bad := range []string{`just words`, `{"a":`, `[1]`, `5`, ``, `[]`} {
-		check("no map: "+bad, 1500*time.Millisecond, []string{"dummy", bad, "metadata", `[{},{}]`},
-			at("1s", day+1, 0, `{} {"message":"dummy"}`))
+		check("no map: "+bad, 1200*time.Millisecond, []string{"dummy", bad, "metadata", `[{},{}]`},
+			at("500ms", day, 5e8, `{} {"message":"dummy"}`))
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// bodies reads the records to make. A text that is none is no reason not to start: the input makes its
-// default record instead, as Fluent Bit does, and says so.
+// bodies reads the records to make. A text that is none is no reason not to start: what stands before the fault
+// is made, or the default record when nothing does, as Fluent Bit does, and the log says so.
 func bodies(env plugin.Env, text string) []event.Value {
 	list, err := parseMaps(text)
 	switch {

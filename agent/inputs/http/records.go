@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/jsonstream"
 	"github.com/fluent/fluent-bit-go/event"
 )
 
@@ -45,7 +46,7 @@ func parse(kind body, text []byte) ([]event.Value, error) {
 func parseJSON(text []byte) (records []event.Value, err error) {
 	dst := make([]byte, 0, len(text))
 	for {
-		if text = bytes.TrimLeft(text, " \t\r\n,"); len(text) == 0 {
+		if text = bytes.TrimLeft(text, jsonstream.Separators); len(text) == 0 {
 			break
 		}
 		out, used, err := event.ParseJSON(dst, text)

@@ -121,7 +121,7 @@ func decimalTime(src []byte) (t event.Time, ok bool) {
 
 // blanks is how much of b stands between two values: blanks, and commas as in an array.
 func blanks(b []byte) int {
-	return len(b) - len(bytes.TrimLeft(b, " \t\r\n,"))
+	return len(b) - len(bytes.TrimLeft(b, jsonstream.Separators))
 }
 
 // lineLen returns the length of the first line of b, its end included.

@@ -142,6 +142,7 @@ func TestBrokenInputCostsItsOwnLineOnly(t *testing.T) {
 	check("group markers", "[-1,{\"a\":1}]\n[-2,{}]\n{\"a\":2}", 2, `{"a":2}`)
 	check("commas between values", "{\"a\":1},{\"a\":2},\n[3,{\"a\":3}]\n,", 0, `{"a":1}`, `{"a":2}`, `{"a":3}`)
 	check("brackets in texts", `{"a":"}{\"]["}{"b":"\\"}`, 0, `{"a":"}{\"]["}`, `{"b":"\\"}`)
+	check("commas between", "{\"a\":1},{\"b\":2},\n[1,{}] , {\"c\":3},", 0, `{"a":1}`, `{"b":2}`, `{}`, `{"c":3}`)
 	check("over lines", "{\n \"a\":\n [1,\n2]\n}\n{\"b\":1}", 0, `{"a":[1,2]}`, `{"b":1}`)
 }
 

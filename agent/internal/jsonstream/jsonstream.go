@@ -1,5 +1,9 @@
-// Package jsonstream is for JSON values that arrive in pieces.
+// Package jsonstream is for JSON values that follow each other, and may arrive in pieces.
 package jsonstream
+
+// Separators are the bytes that may stand between two values: blanks, and as in the C agent also the commas of who
+// sends the items of an array without its brackets.
+const Separators = " \t\r\n,"
 
 // Unfinished follows a value of which only the beginning is there, so that it is not parsed again with
 // every read: only when its last bracket may have come, or when it has doubled and may have turned out to

@@ -85,6 +85,7 @@ func TestBytesBecomeRecordsHoweverTheyAreCut(t *testing.T) {
 	}
 	list := func(s ...string) []string { return s }
 	check(nil, "{\"a\":1}\n{\"a\":2}{\"a\":\n3} [4,{}]\n\n", `{"a":1} {"a":2} {"a":3} {"msg":[4,{}]}`)
+	check(nil, "{\"a\":1},{\"a\":2}, \n{\"a\":3},", `{"a":1} {"a":2} {"a":3}`)
 	check(nil, "{\"a\":1}\nbroken {\"no\":1}\n{\"a\":2}\n7\n{\"a\":", `{"a":1} {"a":2}`)
 	check(nil, "{\"a\":1},{\"a\":2},\n{\"a\":3}\n,", `{"a":1} {"a":2} {"a":3}`)
 	check(list("source_address_key", "from"), `{"a":1}[2]{"from":3}`, `{"a":1,"from":"tcp://1.2.3.4:5"} {"msg":[2],"from":"tcp://1.2.3.4:5"} {"from":"tcp://1.2.3.4:5"}`)

@@ -95,7 +95,7 @@ func (r *Reader) values(b *event.Batch, buf []byte, atEnd bool) (used int) {
 		r.skipping = !bytes.HasSuffix(buf[:used], newline)
 	}
 	for {
-		used += len(buf[used:]) - len(bytes.TrimLeft(buf[used:], " \t\r\n,"))
+		used += len(buf[used:]) - len(bytes.TrimLeft(buf[used:], jsonstream.Separators))
 		rest := buf[used:]
 		if len(rest) == 0 || !atEnd && r.unfinished.Waits(rest) {
 			return used

@@ -165,7 +165,7 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// leadingFloat reads digits with a fraction and an exponent, inf or nan.
+// leadingFloat reads digits with a fraction and an exponent, or a hexadecimal integer, inf or nan.
 func leadingFloat(b []byte) float64 {
 	neg, b := sign(b)
 	f := 0.0
@@ -175,12 +175,34 @@ func leadingFloat(b []byte) float64 {
 	case len(b) >= 3 && foldPrefix(b, "nan"):
 		f = math.NaN()
 	default:
+		if n := hexadecimal(b); n > 0 {
+			f, _ = strconv.ParseFloat(string(b[:n])+"p0", 64)
+			break
+		}
 		f, _ = strconv.ParseFloat(string(b[:decimal(b)]), 64) // without digits, 0; beyond the range, an infinity
 	}
 	if neg {
 		f = -f
 	}
 	return f
+}
+
+// hexadecimal is the length of the number such as 0x1f that b begins with, 0 when it begins with none.
+func hexadecimal(b []byte) int {
+	if len(b) < 3 || b[0] != '0' || b[1]|0x20 != 'x' {
+		return 0
+	}
+	n := 2
+	for n < len(b) {
+		if _, ok := hexDigit(b[n]); !ok {
+			break
+		}
+		n++
+	}
+	if n == 2 {
+		return 0
+	}
+	return n
 }
 
 // decimal is the length of the number that b begins with.

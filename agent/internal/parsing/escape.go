@@ -96,7 +96,7 @@ func number(s []byte, width, base int) (r rune, used int) {
 }
 
 // appendMySQL takes the quotes, single or double, off a text of MySQL's logs and undoes its escapes. An
-// escape that MySQL does not know keeps its backslash; a text without quotes stays as it is.
+// escape that Fluent Bit does not know, such as \b, keeps its backslash; a text without quotes stays as it is.
 func appendMySQL(dst, s []byte) []byte {
 	n := len(s)
 	if n < 2 || s[0] != s[n-1] || s[0] != '\'' && s[0] != '"' {
@@ -110,7 +110,7 @@ func appendMySQL(dst, s []byte) []byte {
 		}
 		dst = append(dst, s[:i]...)
 		switch c := s[i+1]; c {
-		case 'n', 'r', 't', 'b':
+		case 'n', 'r', 't':
 			dst = append(dst, control[c])
 		case '\\', '\'', '"':
 			dst = append(dst, c)

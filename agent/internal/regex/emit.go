@@ -130,7 +130,7 @@ func anchored(n *node) bool {
 // scan finds what package regexp cannot do, or not in Ruby's way.
 type scan struct {
 	foreign  bool // look-around, back-references, atomic groups, \Z
-	edges    bool // \b, which package regexp knows for ASCII only
+	edges    bool // \b beyond ASCII, which package regexp knows for ASCII only
 	lastLine bool // ^ may match behind a newline that ends the text, which Ruby does not have
 	anchored bool
 }
@@ -139,10 +139,10 @@ type scan struct {
 // nothing stands before it.
 func (s *scan) walk(n *node, after int, leading bool) {
 	switch n.op {
-	case opAtomic, opAhead, opBehind, opBackref, opLastEnd:
+	case opAtomic, opAhead, opBehind, opBackref, opIfGroup, opLastEnd:
 		s.foreign = true
 	case opWordEdge:
-		s.edges = true
+		s.edges = s.edges || !n.ascii
 	case opLineStart:
 		switch {
 		case after > 0:
@@ -214,10 +214,28 @@ func (e *emitter) emit(n *node) {
 	case opLastEnd:
 		e.WriteString(`\Z`)
 	case opWordEdge:
-		e.WriteString(choose(n.not, `\B`, `\b`))
+		e.wordEdge(n)
 	case opBackref:
 		fmt.Fprintf(e, `(?%s:\%d)`, choose(n.fold, "i", ""), n.n)
+	case opIfGroup:
+		fmt.Fprintf(e, "(?(%d)", n.n)
+		for i, s := range n.subs {
+			e.WriteString(choose(i > 0, "|", ""))
+			e.group("(?:", s)
+		}
+		e.WriteByte(')')
 	}
+}
+
+// wordEdge writes \b, which regexp2 knows for all of Unicode and package regexp for ASCII.
+func (e *emitter) wordEdge(n *node) {
+	const inner, edge = `(?:(?<=[0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?![0-9A-Z_a-z]))`,
+		`(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))`
+	if n.ascii && e.back {
+		e.WriteString(choose(n.not, inner, edge))
+		return
+	}
+	e.WriteString(choose(n.not, `\B`, `\b`))
 }
 
 func choose(yes bool, a, b string) string {

@@ -3,6 +3,7 @@ package regex
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -13,13 +14,13 @@ func (p *parser) shorthand(f flags) class {
 	var c class
 	switch r {
 	case 'd', 'D':
-		c = digits
+		c = f.choose(digits, "digit")
 	case 'h', 'H':
 		c = hexes
 	case 's', 'S':
-		c = blanks
+		c = f.choose(blanks, "space")
 	case 'w', 'W':
-		c = words
+		c = f.choose(words, "word")
 	case 'p', 'P':
 		c = p.property(f)
 	default:
@@ -30,6 +31,14 @@ func (p *parser) shorthand(f flags) class {
 		return c.negate()
 	}
 	return c
+}
+
+// choose returns the characters that a shorthand such as \d stands for.
+func (f flags) choose(ascii class, name string) class {
+	if f.unicode {
+		return bracket(name)
+	}
+	return ascii
 }
 
 func (p *parser) property(f flags) class {
@@ -178,7 +187,7 @@ func (p *parser) class(f flags) class {
 		case p.take("&&"):
 			result, pairs, both = finish(), nil, true
 		case p.take("[:"):
-			if c := p.posix(); c != nil {
+			if c := p.posix(f); c != nil {
 				pairs = append(pairs, c...)
 				continue
 			}
@@ -211,7 +220,7 @@ func (p *parser) classEscape() rune {
 }
 
 // posix reads the rest of [:name:]; nil, with nothing read, when it is none.
-func (p *parser) posix() class {
+func (p *parser) posix(f flags) class {
 	name, _, ok := strings.Cut(p.src[p.pos:], ":]")
 	if !ok || len(name) > len("^xdigit") {
 		return nil
@@ -222,6 +231,9 @@ func (p *parser) posix() class {
 		return nil
 	}
 	p.pos += len(name) + len(":]")
+	if f.ascii {
+		c = c.intersect(class{0, unicode.MaxASCII})
+	}
 	if not {
 		return c.negate()
 	}

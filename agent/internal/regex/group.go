@@ -39,7 +39,7 @@ func (p *parser) group(f flags) *node {
 	case p.take("~"):
 		p.fail("the absence operator (?~…) is not supported: write it as a negative look-ahead (?!…)")
 	case p.take("("):
-		p.fail("conditions (?(n)…) are not supported: write out both cases with '|'")
+		return p.condition(f)
 	}
 	return p.options(f)
 }
@@ -56,10 +56,10 @@ func (p *parser) wrap(o op, not bool, f flags) *node {
 }
 
 func (p *parser) capture(name string, f flags) *node {
-	p.names = append(p.names, name)
-	n := &node{op: opCapture, n: len(p.names) - 1, name: name}
+	n := &node{op: opCapture, n: p.newGroup(name), name: name}
 	n.subs = []*node{p.alternatives(f)}
-	return p.closed(n)
+	p.groups[n.n] = p.closed(n)
+	return n
 }
 
 func (p *parser) groupName(end string) string {
@@ -76,7 +76,7 @@ func (p *parser) groupName(end string) string {
 	return name
 }
 
-// options reads (?imx-imx) and (?imx-imx:…). The former holds up to the end of the group around it,
+// options reads (?imxadu-imx) and (?imxadu-imx:…). The former holds up to the end of the group around it,
 // over its alternatives as well.
 func (p *parser) options(f flags) *node {
 	on := true
@@ -89,7 +89,10 @@ func (p *parser) options(f flags) *node {
 		case 'x':
 			f.extended = on
 		case 'a', 'd', 'u':
-			p.fail("the option '%c' is not supported: name the characters that you mean in a class", r)
+			if !on {
+				p.fail("the option '%c' cannot be switched off: set another one of a, d and u", r)
+			}
+			f.ascii, f.unicode = r == 'a', r == 'u'
 		case '-':
 			on = false
 		case ')':
@@ -113,7 +116,7 @@ func (p *parser) escape(f flags) *node {
 	case 'Z':
 		return &node{op: opLastEnd}
 	case 'b', 'B':
-		return &node{op: opWordEdge, not: r == 'B'}
+		return &node{op: opWordEdge, not: r == 'B', ascii: f.ascii}
 	case 'R':
 		return linebreak()
 	case 'X':
@@ -121,7 +124,7 @@ func (p *parser) escape(f flags) *node {
 	case 'K':
 		p.fail(`\K is not supported: write what stands before it as (?<=…)`)
 	case 'g':
-		p.fail(`calls \g<…> are not supported: repeat the group instead`)
+		return p.call()
 	case 'k':
 		return p.namedBackref(f)
 	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
@@ -151,15 +154,11 @@ func linebreak() *node {
 }
 
 func (p *parser) namedBackref(f flags) *node {
-	end := ">"
-	if !p.take("<") {
-		if !p.take("'") {
-			p.fail(`\k needs a name: \k<name>`)
-		}
-		end = "'"
+	at := p.pos + 1
+	name, ok := p.quotedName()
+	if !ok {
+		p.fail(`\k needs a name: \k<name>`)
 	}
-	at := p.pos
-	name := p.until(end, "the name of a group")
 	n, err := strconv.Atoi(name)
 	switch {
 	case err != nil:

@@ -115,6 +115,25 @@ func TestPatternsMeanWhatRubySays(t *testing.T) {
 	f(`\bé\b`, "a é", "é")
 	f(`\Bb`, "ab", "b")
 	f(`a\Rb`, "a\r\nb", "a\r\nb")
+	// calls and conditions
+	f(`(?<o>\d+)\.\g<o>`, "1.22", "1.22|o=1|o=22")
+	f(`(?<o>\d){0}(?<p>\g<o>-\g'o')`, "1-2", "1-2|o=~|p=1-2|o=1|o=2")
+	f(`(?i)(?<w>[a-z]+)(?-i)-\g<w>`, "AB-cD", "AB-cD|w=AB|w=cD")
+	f(`(?<a>(?<b>x)y)\g<a>`, "xyxy", "xyxy|a=xy|b=x|a=xy|b=x")
+	f(`(a|b)\g<1>`, "ab", "ab|a|b")
+	f(`(?<q>")?(?<v>\w+)(?(<q>)"|;)`, `"abc"`, `"abc"|q="|v=abc`)
+	f(`(?<q>")?(?<v>\w+)(?(<q>)"|;)`, `"abc;`, `abc;|q=~|v=abc`)
+	f(`(x)?(?('1')y)z`, "xyz", "xyz|x")
+	// how far shorthands reach
+	f(`(?u)\w+`, "-é_1", "é_1")
+	f(`(?u)\d+\s`, "٣4\u2003", "٣4\u2003")
+	f(`(?u:\w+)\w*`, "éaé", "éaé")
+	f(`(?a)[[:alpha:]]+`, "éx", "x")
+	f(`(?a)[[:^alpha:]]+`, "xéé1x", "éé1")
+	f(`(?a)\bx`, "éx", "x")
+	f(`(?a)\Bx`, "éx", "-")
+	f(`(?a)\p{Alpha}+`, "éx", "éx")
+	f(`(?d)\w+`, "éx", "x")
 	f(`^(?<k>[^ ]+) (?<v>.*)$`, "né ü\xff!", "né ü\xff!|k=né|v=ü\xff!")
 	f(`(?<=x)(?<v>.*)$`, "né xü\xff!", "ü\xff!|v=ü\xff!")
 }
@@ -142,7 +161,13 @@ func TestFaultyPatternsAreExplained(t *testing.T) {
 	f(strings.Repeat("(", 500), "nest deeper")
 	f("[]", "empty")
 	f("a\xffb", "not UTF-8")
-	f(`\g<x>`, "repeat the group")
+	f(`\g<x>`, "no group 'x' before this place")
+	f(`(?<x>a\g<x>)`, "would call itself, which is not supported: write out as many levels as there may be at character 9")
+	f(`(?<x>a)(?<x>b)\g<x>`, "several groups 'x'")
+	f(`(?<a>.)`+strings.Repeat(`(?<n>\g<a>)`, 5)+`(?<b>\g<a>{9}`+strings.Repeat(`\g<a>`, 5000)+`)\g<b>`, "too large")
+	f(`(?(<x>)a|b)`, "no group 'x' before this place")
+	f(`(a)(?(1)a|b|c)`, "has no ')'")
+	f(`(?-u)a`, "cannot be switched off")
 }
 
 func TestPrefixMatchBeginsWithTheText(t *testing.T) {
@@ -270,6 +295,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 func FuzzCompile(f *testing.F) {
 	f.Add(`^(?<x>[^ ]+) (?:a|b)*+$`, "x a")
 	f.Add(`/[a-z&&[^x]]{2,3}?\p{Alpha}\k<n>(?<n>.)/imx`, "abc")
+	f.Add(`(?<a>x)?(?(<a>)\g<a>|(?u)\w)`, "xy")
 	f.Add(`(?i)(?<=a)\R\x{1F600}(?>a|b)\Z`, "a\r\n")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		if len(pattern) > 60 || len(text) > 60 || strings.Count(pattern, "{") > 2 {

@@ -27,6 +27,7 @@ const (
 	opLastEnd      // \Z: at the end, or before a newline that ends the text
 	opWordEdge     // \b
 	opBackref      // the text of group n, or of any group called name
+	opIfGroup      // subs[0] if group n took part, otherwise subs[1], if there is one
 )
 
 // node is a part of a parsed pattern. Case has been folded into the sets.
@@ -35,6 +36,7 @@ type node struct {
 	set        class
 	fold       bool // opBackref: case does not matter
 	not        bool // opAhead, opBehind, opWordEdge: must not be
+	ascii      bool // opWordEdge: only ASCII has words
 	lazy       bool
 	possessive bool
 	min, max   int
@@ -51,15 +53,24 @@ const (
 )
 
 // flags are the options in force at one place of the pattern.
-type flags struct{ fold, dotAll, extended bool }
+type flags struct {
+	fold, dotAll, extended bool
+	// Usually \d, \s and \w know ASCII, and [[:alpha:]] and \b know all of Unicode. (?a) and (?u) make them agree.
+	ascii, unicode bool
+}
 
 // parser reads Ruby's syntax as Onigmo defines it (Onigmo's doc/RE).
 type parser struct {
 	src   string
 	pos   int
 	depth int
-	named bool     // the pattern has named groups: plain ones do not capture
-	names []string // of the captures; index 0 is the whole match
+	named bool // the pattern has named groups: plain ones do not capture
+
+	// By the number of a capture; index 0 is the whole match.
+	names  []string
+	groups []*node // nil: not complete
+	copied []bool  // stands there for a call
+	called int     // nodes that calls added
 }
 
 type syntaxError struct {
@@ -80,7 +91,8 @@ func parse(src string, f flags) (root *node, names []string, err error) {
 			err = fmt.Errorf("%s at character %d of '%s'", e.msg, utf8.RuneCountInString(src[:e.pos])+1, src)
 		}
 	}()
-	p := &parser{src: src, names: []string{""}, named: hasNames(src)}
+	p := &parser{src: src, named: hasNames(src)}
+	p.newGroup("")
 	root = p.alternatives(f)
 	if p.more() {
 		p.fail("')' without a '('")

@@ -97,6 +97,15 @@ at 1700000001.000000: a,b c and -2 {missing}
 	check("{{\"x\"=>[1, 2]} {asay \"x\"\t {open\n{{m} {a{q\"k} {open\n", odd, "format", "template", "template", "{{m} {a{q\"k} {open")
 }
 
+func TestBinaryDataIsTextInCSV(t *testing.T) {
+	b := event.New("t")
+	b.Append(event.Time{Sec: 1}, nil, event.AppendBin(event.AppendStr(event.AppendMap(nil, 1), "k"), `a"b`))
+	dir := t.TempDir()
+	o, _ := build(t, "path", dir, "file", "out", "format", "csv")
+	flush(t, o, event.NewChunk(1, "t", event.Logs, b.Bytes(), b.Len()))
+	wantFile(t, filepath.Join(dir, "out"), "1.000000000,\"a\"\"b\"\n")
+}
+
 func TestColumnsStayInTheirPlace(t *testing.T) {
 	dir := t.TempDir()
 	pairs := []string{"path", dir, "file", "f", "format", "csv", "csv_column_names", "on"}

@@ -173,12 +173,14 @@ func (o *output) parseHeader(line []byte) []string {
 	return columns
 }
 
-// appendCSVValue writes texts, and maps and arrays as JSON, in quotes; quotes inside are doubled.
+// appendCSVValue writes texts and binary data, and maps and arrays as JSON, in quotes; quotes inside are doubled.
 func (o *output) appendCSVValue(dst []byte, v event.Value) []byte {
 	switch v.Type() {
 	case event.TypeStr:
 		return appendQuoted(dst, v.Str())
-	case event.TypeMap, event.TypeArray, event.TypeBin, event.TypeExt:
+	case event.TypeBin:
+		return appendQuoted(dst, v.Bin())
+	case event.TypeMap, event.TypeArray, event.TypeExt:
 		return appendQuoted(dst, event.AppendJSON(nil, v, o.style))
 	}
 	return format.AppendText(dst, v)

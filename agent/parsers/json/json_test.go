@@ -90,7 +90,7 @@ func TestDecodersWorkOnTexts(t *testing.T) {
 	// a success ends it, unless the rule says do_next
 	f("Decode_Field_As escaped a try_next\nDecode_Field_As json a", `{"a":"{\\\"b\\\":1}"}`, `{"a":"{\"b\":1}"}`)
 	f("Decode_Field_As escaped a do_next\nDecode_Field_As json a", `{"a":"{\\\"b\\\":1}"}`, `{"a":{"b":1}}`)
-	f("Decode_Field_As mysql_quoted a", `{"a":"'it\\'s \\0 \\% \\Z'"}`, "{\"a\":\"it's \\u0000 \\\\% \\u001a\"}")
+	f("Decode_Field_As mysql_quoted a", `{"a":"'it\\'s \\0 \\% \\b \\Z'"}`, "{\"a\":\"it's \\u0000 \\\\% \\\\b \\u001a\"}")
 	f("Decode_Field_As mysql_quoted a", `{"a":"'open"}`, `{"a":"'open"}`)
 	f("Decode_Field_As json log\nTime_Format %s\nDecode_Field json more", `{"log":"{\"a\":1}","more":"{\"time\":\"9\"}"}`,
 		`1970-01-01T00:00:09Z {"log":{"a":1},"more":"{\"time\":\"9\"}"}`)
