@@ -34,11 +34,6 @@ func (m *mark) set(read []byte) {
 	m.n = copy(m.bytes[:], read[max(0, len(read)-markSize):])
 }
 
-// extend adds what follows.
-func (m *mark) extend(more []byte) {
-	m.set(append(append(make([]byte, 0, m.n+len(more)), m.bytes[:m.n]...), more...))
-}
-
 func (m *mark) equal(o *mark) bool { return bytes.Equal(m.bytes[:m.n], o.bytes[:o.n]) }
 
 // file is an open file.
