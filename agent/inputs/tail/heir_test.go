@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -85,4 +86,21 @@ func TestARecordOverTwoFilesIsReadAgainAfterARestart(t *testing.T) {
 		rows := p.rows()
 		return len(rows) == 1 && rows[0].Offset == int64(len(end)+len(more))
 	})
+}
+
+func TestAnHeirWaitsUntilAllOfALongFileIsRead(t *testing.T) {
+	p := newPlace(t)
+	gate := make(chan struct{})
+	p.sink.gate = gate
+	p.write("a.log", strings.Repeat(more, 10_000)+cutPart)
+	p.run("path", "DIR/a.log", "multiline.parser", "cri", "read_from_head", "on", "rotate_wait", "1", "static_batch_size", "1", "event_batch_size", "1")
+	p.until("the file to be open", func() bool { return len(p.in.watcher.all()) == 1 })
+	p.rename("a.log", "a.log.1")
+	p.write("a.log", end+more)
+	p.until("the new file to be open", func() bool { return len(p.in.watcher.all()) == 2 })
+	close(gate)
+	p.until("all records", func() bool { return len(p.sink.list()) == 10_002 })
+	if got := p.sink.list()[10_000]; !strings.Contains(got, `"one, two"`) {
+		t.Errorf("got %s", got)
+	}
 }

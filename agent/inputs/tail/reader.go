@@ -67,7 +67,7 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 	if f.stuck && !in.unstick(f) {
 		return nil
 	}
-	if err := in.inherit(ctx, to, f); err != nil {
+	if waits, err := in.inherit(ctx, to, f); err != nil || waits {
 		return err
 	}
 	f.ended = false
