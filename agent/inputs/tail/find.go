@@ -190,6 +190,7 @@ func (w *watcher) position(f *file, st *unix.Stat_t) error {
 		offset = st.Size
 	case w.store == nil, !w.store.knows(f):
 		f.stuck = true // its text ends nobody knows where, and it will hardly grow
+		f.row, f.saved = rowOf(f), true
 		return nil
 	}
 	err := f.seek(offset)

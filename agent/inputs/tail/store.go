@@ -114,7 +114,9 @@ func (s *store) rotated(f *file) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f.row.Rotated = true
-	f.forget()
+	if f.row.ID != 0 { // otherwise it is not in the database, since it is not read
+		f.forget()
+	}
 }
 
 // save writes what was settled since the last time.
