@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -221,13 +222,14 @@ func (in *input) wanted(path string) bool {
 
 // recoverOne follows the file of row under its new name in the same folder.
 func (in *input) recoverOne(row taildb.Row) bool {
-	dir, _ := filepath.Split(row.Name)
-	for _, name := range list(dir) {
-		var st unix.Stat_t
-		if unix.Lstat(dir+name, &st) != nil || st.Ino != row.Inode || !whole(&st) {
-			continue
+	for _, dir := range folders(row.Name) {
+		for _, name := range list(dir) {
+			var st unix.Stat_t
+			if unix.Lstat(dir+name, &st) != nil || st.Ino != row.Inode || !whole(&st) {
+				continue
+			}
+			return in.adopt(row, dir+name)
 		}
-		return in.adopt(row, dir+name)
 	}
 	return false
 }
@@ -238,6 +240,25 @@ func (in *input) adopt(row taildb.Row, where string) bool {
 		return false
 	}
 	f, st, err := openFile(where)
+// folders returns the folder of path, and those of what it leads to as a symbolic link, be that there or not.
+func folders(path string) (dirs []string) {
+	for range maxLinks {
+		dir, _ := filepath.Split(path)
+		dirs = append(dirs, dir)
+		link, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if path = link; !filepath.IsAbs(link) {
+			path = dir + link
+		}
+	}
+	return dirs
+}
+
+// maxLinks is how many links the kernel follows, too.
+const maxLinks = 40
+
 	if err != nil {
 		return false
 	}

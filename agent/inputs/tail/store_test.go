@@ -152,3 +152,17 @@ func TestDatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFileBehindASymlinkThatIsRotatedMeanwhileIsReadToItsEnd(t *testing.T) {
+	p := newPlace(t)
+	p.write("pods/0.log", "one\n")
+	p.write("containers/none.log", "")
+	must(t, os.Symlink("../pods/0.log", p.path("containers/x.log")))
+	settings := []string{"path", "DIR/containers/*.log", "db", "DIR/state.db"}
+	p.once(settings...)
+	p.append("pods/0.log", "two\n")
+	p.rename("pods/0.log", "pods/0.log.20240101")
+	p = p.again()
+	p.once(settings...) // the new file is not there yet
+	p.want(`in {"log":"two"}`)
+}
