@@ -61,6 +61,7 @@ func (s *store) place(f *file, size int64, keep bool) error {
 		return s.db.Insert(context.Background(), &f.row)
 	}
 	f.row = row
+	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's
 	s.replaces(f)
 	if keep {
 		return nil

@@ -166,3 +166,21 @@ func TestFileBehindASymlinkThatIsRotatedMeanwhileIsReadToItsEnd(t *testing.T) {
 	p.once(settings...) // the new file is not there yet
 	p.want(`in {"log":"two"}`)
 }
+
+func TestRowGetsTheNameThatTheFileHas(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	p.write("d/none.log", "")
+	settings := []string{"path", "DIR/*.log,DIR/d/*.log", "db", "DIR/state.db"}
+	p.once(settings...)
+	p.rename("a.log", "d/b.log")
+	p.append("d/b.log", "two\n")
+	p = p.again()
+	p.once(settings...)
+	p.want(`in {"log":"two"}`)
+	p.append("d/b.log", "three\n")
+	p.rename("d/b.log", "d/b.log.1")
+	p = p.again()
+	p.once(settings...)
+	p.want(`in {"log":"three"}`)
+}
