@@ -62,7 +62,7 @@ func (s *store) place(f *file, size int64, keep bool) error {
 	}
 	f.row = row
 	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's
-	s.replaces(f)
+	s.replaces(f, keep)
 	if keep {
 		return nil
 	}
@@ -73,11 +73,16 @@ func (s *store) place(f *file, size int64, keep bool) error {
 	return nil
 }
 
-// replaces ends the life of a closed file whose row f has taken over.
-func (s *store) replaces(f *file) {
+// replaces ends the life of a closed file whose row f has taken over. When f goes on where that one ended,
+// it also waits for what was on its way then.
+func (s *store) replaces(f *file, goesOn bool) {
 	for old := range s.leaving {
-		if old.row.ID == f.row.ID {
-			delete(s.leaving, old)
+		if old.row.ID != f.row.ID {
+			continue
+		}
+		delete(s.leaving, old)
+		if goesOn && !old.idle() {
+			f.ledger = old.ledger
 		}
 	}
 }
@@ -235,12 +240,6 @@ func (in *input) recoverOne(row taildb.Row) bool {
 	return false
 }
 
-func (in *input) adopt(row taildb.Row, where string) bool {
-	tag, err := in.tags.of(row.Name)
-	if err != nil {
-		return false
-	}
-	f, st, err := openFile(where)
 // folders returns the folder of path, and those of what it leads to as a symbolic link, be that there or not.
 func folders(path string) (dirs []string) {
 	for range maxLinks {
@@ -260,6 +259,12 @@ func folders(path string) (dirs []string) {
 // maxLinks is how many links the kernel follows, too.
 const maxLinks = 40
 
+func (in *input) adopt(row taildb.Row, where string) bool {
+	tag, err := in.tags.of(row.Name)
+	if err != nil {
+		return false
+	}
+	f, st, err := openFile(where)
 	if err != nil {
 		return false
 	}
