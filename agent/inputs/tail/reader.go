@@ -280,6 +280,7 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 	}
 	if in.hasMore(f) { // it came while the pipeline held the reader back
 		f.restAt = time.Time{}
+		in.stay(f)
 		in.enqueue(f)
 		return nil
 	}
@@ -291,6 +292,13 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 func (in *input) hasMore(f *file) bool {
 	var st unix.Stat_t
 	return !f.failing && unix.Fstat(f.fd, &st) == nil && f.more(st.Size)
+}
+
+// stay has f no longer closed for its age.
+func (in *input) stay(f *file) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f.aged = false
 }
 
 // letGo closes f and forgets it, but for how far it was read.

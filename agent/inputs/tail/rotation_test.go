@@ -354,4 +354,12 @@ func TestWhatComesWhileTheEndOfARotatedFileIsEmittedIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.want(`in {"log":"one"}`, `in {"log":"no end"}`, `in {"log":" after all"}`, `in {"log":"next"}`)
+	f.rotated, f.aged = false, true
+	p.append("a.log.1", "late\n")
+	if err := p.in.turn(t.Context(), meanwhile{p.sink, sync.OnceFunc(func() { p.append("a.log.1", "later\n") })}, f); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.in.turnOnce(p, f); err != nil || f.gone {
+		t.Fatal("the file was closed for its age although it grew:", err)
+	}
 }
