@@ -35,6 +35,9 @@ func (w *watcher) arrived(c change) {
 		delete(w.former, now)
 		return
 	}
+	if len(w.former) > manyClosed {
+		clear(w.former) // nobody tells when they are deleted
+	}
 	w.former[now] = was
 	var st unix.Stat_t
 	if unix.Lstat(now, &st) != nil || !whole(&st) || w.follows(identify(&st)) || w.tooOld(&st) {

@@ -220,6 +220,20 @@ func TestFilesThatMoveOnBeforeTheyCouldBeOpenedAreRead(t *testing.T) {
 	}
 }
 
+func TestNamesOfRotatedFilesDoNotFillTheMemory(t *testing.T) {
+	p := newPlace(t)
+	p.start("path", "DIR/a.log")
+	t.Cleanup(func() { _ = p.in.Close() })
+	w := &p.in.watcher
+	for i := range 3 * manyClosed {
+		w.leaving(change{dir: p.dir + "/", name: "a.log", cookie: uint32(i)})
+		w.arrived(change{dir: p.dir + "/", name: fmt.Sprint("a.log.", i), cookie: uint32(i)})
+	}
+	if n := len(w.former); n == 0 || n > manyClosed+1 {
+		t.Errorf("%d names are kept", n)
+	}
+}
+
 func TestNewsOfARenamingThatComeLateDoNotHaveAFileReadAgain(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", "one\n")

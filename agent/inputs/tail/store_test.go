@@ -68,6 +68,20 @@ func TestOnlySettledOffsetsAreKept(t *testing.T) {
 	p.want(`in {"log":"two"}`, `in {"log":"three"}`)
 }
 
+func TestALineThatGrowsTakesNoMemoryWhileOthersAreOnTheirWay(t *testing.T) {
+	l := new(ledger)
+	settled := l.send(point{at: 4}, func() {})
+	for range 1000 {
+		l.skip(point{at: 5})
+	}
+	if n := len(l.open); n != 2 {
+		t.Errorf("%d parts of the file are open", n)
+	}
+	if settled(event.Delivered); !l.idle() || l.settled.at != 5 {
+		t.Errorf("byte %d is settled", l.settled.at)
+	}
+}
+
 func TestWhatIsSettledAfterTheReaderEndedIsKept(t *testing.T) {
 	p := newPlace(t)
 	p.sink.hold = true
