@@ -248,7 +248,11 @@ func appendJSONLastPairs(dst []byte, n int, pairs []byte, s JSONStyle) (out, res
 func appendJSONKey(dst, v []byte, s JSONStyle) (out, rest []byte) {
 	switch msgp.TypeOf(v) {
 	case msgp.Array, msgp.Map:
-		if size := msgp.Skip(v); s.inKey && size > 0 {
+		if s.inKey {
+			size := msgp.Skip(v)
+			if size < 0 {
+				return append(dst, `"null"`...), nil
+			}
 			return appendJSONBytes(dst, v[:size]), v[size:]
 		}
 		s.inKey = true
