@@ -249,6 +249,17 @@ func TestAScriptThatLoopsOrEatsMemoryIsEnded(t *testing.T) {
 	f(`all = {} for i = 1, 1e9 do all[i] = string.rep("text", 1000) .. i end`, "memory")
 }
 
+func TestARecordThatIsTooLargeLeavesTheBatch(t *testing.T) {
+	f, log := begin(t, `local s = string.rep("x", 4000000); local all = {}; for i = 1, 200 do all[i] = s end; rec.all = all; return 2, 0, rec`)
+	b := filtertest.Batch(t, `{"a":1}`)
+	if err := f.Filter(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got := sorted(b); got != `{"a":1}` || !strings.Contains(log.String(), "64 MB") || cap(f.out.buf) > 3*maxRecord {
+		t.Errorf("got %.100s with %d bytes of memory\n%s", got, cap(f.out.buf), log)
+	}
+}
+
 func TestScriptsFindTheirLibraries(t *testing.T) {
 	same(t, `return 2, ts, {a = bit.band(255, 15), b = bit.bor(1, 6), c = bit.bxor(5, 1), d = bit.bnot(0), e = bit.lshift(1, 31), f = bit.rshift(-1, 28), g = bit.arshift(-256, 4), h = bit.rol(0x12345678, 12), i = bit.tohex(255, 4), j = bit.tobit(2^32 + 1), k = bit.bswap(0x12345678), l = bit.ror(1, 1), m = require("bit").band(1, 3)}`,
 		`{}`, `{"a":15,"b":7,"c":4,"d":-1,"e":-2147483648,"f":15,"g":-16,"h":1164411171,"i":"00ff","j":1,"k":2018915346,"l":-2147483648,"m":1}`)
