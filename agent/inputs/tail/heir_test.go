@@ -104,3 +104,20 @@ func TestAnHeirWaitsUntilAllOfALongFileIsRead(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestARecordGoesOnInTheNewFileAlsoWhenTheOldOneWasRenamedDuringARestart(t *testing.T) {
+	p := newPlace(t)
+	p.write("b.log", strings.Repeat(more, 20)+cutPart)
+	settings := []string{"multiline.parser", "cri", "db", "DIR/state.db", "read_from_head", "on"}
+	p.run(append([]string{"path", "DIR/b.log"}, settings...)...)
+	p.until("the first records", func() bool { return len(p.sink.list()) == 20 })
+	p.end()
+	p.rename("b.log", "b.log.1")
+	p.write("a.log", "")
+	p.write("b.log", strings.ReplaceAll(end, "F", "P"))
+	q := p.again()
+	q.run(append([]string{"path", "DIR/*.log"}, settings...)...)
+	q.until("the part to be read", func() bool { return q.joining("b.log") })
+	q.append("b.log", end)
+	q.want(`in {"time":"2024-05-06T07:08:09Z","stream":"stdout","_p":"P","log":"one, twotwo"}`)
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -195,7 +194,7 @@ func (in *input) recover(ctx context.Context) {
 		followed[f.id.ino] = true
 	}
 	var gone []int64
-	for _, row := range rows {
+	for i, row := range rows {
 		if followed[row.Inode] || !in.wanted(row.Name) {
 			continue // another input may share the database
 		}
@@ -203,7 +202,7 @@ func (in *input) recover(ctx context.Context) {
 		if unix.Stat(row.Name, &st) == nil && st.Ino == row.Inode {
 			continue // left out for its age
 		}
-		if !in.recoverOne(row) {
+		if !in.recoverOne(row, int64(i-len(rows))) {
 			gone = append(gone, row.ID)
 		}
 	}
@@ -226,15 +225,16 @@ func (in *input) wanted(path string) bool {
 	return false
 }
 
-// recoverOne follows the file of row under its new name in the same folder.
-func (in *input) recoverOne(row taildb.Row) bool {
+// recoverOne follows the file of row under its new name in the same folder. Its order is negative: it comes
+// before all files that are followed by their names.
+func (in *input) recoverOne(row taildb.Row, order int64) bool {
 	for _, dir := range folders(row.Name) {
 		for _, name := range list(dir) {
 			var st unix.Stat_t
 			if unix.Lstat(dir+name, &st) != nil || st.Ino != row.Inode || !whole(&st) {
 				continue
 			}
-			return in.adopt(row, dir+name)
+			return in.adopt(row, order, dir+name)
 		}
 	}
 	return false
@@ -259,7 +259,7 @@ func folders(path string) (dirs []string) {
 // maxLinks is how many links the kernel follows, too.
 const maxLinks = 40
 
-func (in *input) adopt(row taildb.Row, where string) bool {
+func (in *input) adopt(row taildb.Row, order int64, where string) bool {
 	tag, err := in.tags.of(row.Name)
 	if err != nil {
 		return false
@@ -274,7 +274,7 @@ func (in *input) adopt(row taildb.Row, where string) bool {
 	}
 	f.tag, f.path, f.where, f.rotated, f.row = tag, row.Name, where, true, row
 	f.join, f.charset = in.lines.joiner(f.path), in.charset
-	f.order = row.ID - math.MaxInt32 // before all that is followed by its name
+	f.order = order
 	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))
