@@ -161,14 +161,27 @@ func (w *watcher) follow(path, where string) error {
 	f.look() // it may have changed before it was watched
 	w.mu.Lock()
 	delete(w.departed, f.id)
+	f.order = w.nextOrder(f)
 	w.files[f.id] = f
-	w.followed++
-	f.order = w.followed
 	w.mu.Unlock()
 	w.opened.Inc()
 	w.env.Log.Debug(fmt.Sprintf("following %s from byte %d", path, f.offset))
 	w.enqueue(f)
 	return nil
+}
+
+// nextOrder returns the order of f, which is about to be followed: behind all others, but for a file that was
+// found so late that another one has its path already, just before that one. w.mu is held.
+func (w *watcher) nextOrder(f *file) int64 {
+	w.followed++
+	if f.rotated {
+		for _, g := range w.files {
+			if g.path == f.path && !g.rotated {
+				return g.order - 1
+			}
+		}
+	}
+	return 2 * w.followed
 }
 
 // done reports whether f is a rotated file that was closed already.

@@ -121,3 +121,35 @@ func TestARecordGoesOnInTheNewFileAlsoWhenTheOldOneWasRenamedDuringARestart(t *t
 	q.append("b.log", end)
 	q.want(`in {"time":"2024-05-06T07:08:09Z","stream":"stdout","_p":"P","log":"one, twotwo"}`)
 }
+
+func TestAFileThatIsFoundLateTakesNothingFromTheOneBehindIt(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", cutPart)
+	p.start("path", "DIR/a.log", "multiline.parser", "cri", "read_from_head", "on")
+	t.Cleanup(func() { _ = p.in.Close() })
+	turn := func(f *file) *file {
+		if err := p.in.turnOnce(p, f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	turn(p.in.watcher.all()[0]).rotated = true
+	p.rename("a.log", "a.log.1")
+	p.write("a.log", "")
+	p.rename("a.log", "a.log.2")
+	p.write("a.log", "")
+	must(t, p.in.watcher.follow(p.path("a.log"), p.path("a.log")))
+	var last *file
+	for _, f := range p.in.watcher.all() {
+		if !f.rotated {
+			last = turn(f)
+		}
+	}
+	must(t, p.in.watcher.follow(p.path("a.log"), p.path("a.log.2")))
+	for _, f := range p.in.watcher.all() {
+		turn(f)
+	}
+	p.append("a.log", end)
+	turn(last)
+	p.want(`in {"time":"2024-05-06T07:08:09Z","stream":"stdout","_p":"P","log":"one, two"}`)
+}
