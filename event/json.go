@@ -11,18 +11,30 @@ import (
 type JSONStyle struct {
 	RawUTF8   bool // write characters beyond ASCII as they are instead of \uXXXX
 	NaNAsNull bool // write null for numbers that JSON cannot hold; without it they become "NaN", "Infinity", "-Infinity"
+
+	twice *bool // set, and writing ends, when a map has a key twice; nil when that is to be expected
+	inKey bool  // inside of a key that is no text: were those in it quoted again, their length would double with each level
 }
 
 // AppendJSON appends v as JSON (RFC 8259), in one pass and without blanks.
 //
 // What JSON lacks is written the way Fluent Bit does, as far as the result stays valid: binary data is
-// text, an extension is the text \xNN for each byte, a map's key that is no text is put in quotes. Whole
+// text, an extension is the text \xNN for each byte, a map's key that is no text is put in quotes, and one
+// inside of such a key that is an array or a map is written like an extension. Whole
 // floating-point numbers keep a fraction (100000.0), others take as many digits as reading them back
 // needs. Of a key that a map holds more than once the last pair is written. Bytes that are no UTF-8 become
 // private characters from U+E000 on, or U+FFFD when characters are written as they are. A nil v is null.
 func AppendJSON(dst []byte, v Value, s JSONStyle) []byte {
-	dst, _ = appendJSON(dst, v, s)
-	return dst
+	var twice bool
+	s.twice = &twice
+	out, _ := appendJSON(dst, v, s)
+	if !twice {
+		return out // fast path
+	}
+	// From the beginning: were each map with such a key written anew, time would double with each level.
+	s.twice = nil
+	out, _ = appendJSON(out[:len(dst)], v, s)
+	return out
 }
 
 // appendJSON writes the first value of v and returns what follows it. Malformed bytes are written as null
@@ -104,12 +116,11 @@ func appendJSONArray(dst []byte, n int, v []byte, s JSONStyle) (out, rest []byte
 const manyKeys = 128
 
 func appendJSONMap(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []byte) {
-	if n > manyKeys {
+	if n > manyKeys || s.twice == nil {
 		return appendJSONLastPairs(dst, n, pairs, s)
 	}
 	// One bit per key seen. Bits that meet are no proof: they are followed by a true comparison.
 	var seen [16]uint64
-	start := len(dst)
 	dst = append(dst, '{')
 	v := pairs
 	for i := 0; i < n && len(v) > 0; i++ {
@@ -121,7 +132,8 @@ func appendJSONMap(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []by
 			h := shortHash(v, size)
 			bit := uint64(1) << (h & 63)
 			if seen[h>>6]&bit != 0 && hasKey(pairs, i, v[1:1+size]) {
-				return appendJSONLastPairs(dst[:start], n, pairs, s)
+				*s.twice = true
+				return dst, nil
 			}
 			seen[h>>6] |= bit
 			dst, v = appendShort(dst, v, s)
@@ -133,7 +145,8 @@ func appendJSONMap(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []by
 			h := keyHash(key)
 			bit := uint64(1) << (h & 63)
 			if seen[h>>6]&bit != 0 && hasKey(pairs, i, key) {
-				return appendJSONLastPairs(dst[:start], n, pairs, s)
+				*s.twice = true
+				return dst, nil
 			}
 			seen[h>>6] |= bit
 			dst = AppendJSONString(dst, key, s)
@@ -189,7 +202,7 @@ func hasKey(pairs []byte, n int, key []byte) bool {
 	return false
 }
 
-// appendJSONLastPairs writes a map that is large or has a key more than once.
+// appendJSONLastPairs writes a map that is large or may have a key more than once.
 func appendJSONLastPairs(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []byte) {
 	last := make(map[string]int, min(n, len(pairs)/2)) // where the last pair of a key stands
 	v := pairs
@@ -212,7 +225,7 @@ func appendJSONLastPairs(dst []byte, n int, pairs []byte, s JSONStyle) (out, res
 	dst = append(dst, '{')
 	v = pairs
 	first := true
-	for i := range n {
+	for i := 0; i < n && len(v) > 0; i++ {
 		size := msgp.Skip(v)
 		k, ok := msgp.ReadStr(v[:size])
 		if ok && last[string(k)] != i {
@@ -233,6 +246,17 @@ func appendJSONLastPairs(dst []byte, n int, pairs []byte, s JSONStyle) (out, res
 
 // appendJSONKey writes a map's key of any type as a text.
 func appendJSONKey(dst, v []byte, s JSONStyle) (out, rest []byte) {
+	switch msgp.TypeOf(v) {
+	case msgp.Array, msgp.Map:
+		if s.inKey {
+			size := msgp.Skip(v)
+			if size < 0 {
+				return append(dst, `"null"`...), nil
+			}
+			return appendJSONBytes(dst, v[:size]), v[size:]
+		}
+		s.inKey = true
+	}
 	start := len(dst)
 	dst, rest = appendJSON(dst, v, s)
 	switch dst[start] {
@@ -267,11 +291,16 @@ func appendJSONScalar(dst, v []byte, s JSONStyle) []byte {
 		return strconv.AppendBool(dst, b)
 	case msgp.Ext:
 		_, data, _ := msgp.ReadExt(v)
-		dst = append(dst, '"')
-		for _, c := range data {
-			dst = append(dst, '\\', '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
-		}
-		return append(dst, '"')
+		return appendJSONBytes(dst, data)
 	}
 	return append(dst, "null"...)
+}
+
+// appendJSONBytes writes bytes that are no text as the text \xNN for each.
+func appendJSONBytes(dst, data []byte) []byte {
+	dst = append(dst, '"')
+	for _, c := range data {
+		dst = append(dst, '\\', '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+	}
+	return append(dst, '"')
 }

@@ -157,6 +157,26 @@ func TestLargeMapsPrintTheLastPairOfAKey(t *testing.T) {
 	}
 }
 
+func TestKeysThatComeTwiceAtEachLevelDoNotDoubleTheTime(t *testing.T) {
+	const depth = 100
+	v := fromJSON(t, strings.Repeat(`{"b":`, depth)+"1"+strings.Repeat(`,"a":1,"a":2}`, depth))
+	want := strings.Repeat(`{"b":`, depth) + "1" + strings.Repeat(`,"a":2}`, depth)
+	if got := string(AppendJSON([]byte("x"), v, JSONStyle{})); got != "x"+want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestKeysThatAreMapsDoNotDoubleTheLength(t *testing.T) {
+	const depth = 100
+	v := append(bytes.Repeat([]byte{0x81}, depth), bytes.Repeat([]byte{1}, depth+1)...) // {{{…1:1…}:1}:1}
+	for _, v := range [][]byte{v, v[:depth]} {
+		got := AppendJSON(nil, v, JSONStyle{})
+		if !json.Valid(got) || len(got) > 10*len(v) {
+			t.Errorf("%d bytes became %d: %s", len(v), len(got), got)
+		}
+	}
+}
+
 func TestJSONIsParsed(t *testing.T) {
 	check := func(in string, want []byte, used int) {
 		t.Helper()

@@ -229,6 +229,14 @@ func TestLogIsMerged(t *testing.T) {
 	f(`{"log":"{\"a\":1}"}`, `{"log":"{\"a\":1}",K8S}`, "keep_log off", "merge_parser level")
 }
 
+func TestKeysThatAreReplacedManyTimesTakeLinearTime(t *testing.T) {
+	k, _ := build(t, nobody, "merge_log on", "keep_log off", "use_tag_for_meta on")
+	log := strings.Repeat(`\"kubernetes\":1,`, 200_000)
+	if got := pass(t, k, shopTag, `{"log":"{`+log+`\"a\":1}"}`); got != `{"a":1,`+fromTag+`}` {
+		t.Errorf("got %.200s", got)
+	}
+}
+
 func TestATimeThatTheParserFoundIsTaken(t *testing.T) {
 	k, _ := build(t, "use_tag_for_meta on", "merge_log on", "merge_parser timed")
 	b := event.New(shopTag)

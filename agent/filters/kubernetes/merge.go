@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/enrich"
 	"github.com/fluent/fluent-bit-go/event"
@@ -33,16 +34,9 @@ func (f *filter) mergeLog(body event.Value, parser plugin.Parser, add []event.Fi
 			f.addInner(inner, parsed && f.trim)
 		}
 	}
-	n := len(f.fields)
-	for i := 0; i < n; i++ { // what is added takes the place of what is called so
-		for _, a := range add {
-			if bytes.Equal(f.fields[i].Key, a.Key) {
-				f.fields = append(f.fields[:i], f.fields[i+1:]...)
-				i, n = i-1, n-1
-				break
-			}
-		}
-	}
+	f.fields = slices.DeleteFunc(f.fields, func(own event.Field) bool { // what is added takes the place of what is called so
+		return slices.ContainsFunc(add, func(a event.Field) bool { return bytes.Equal(own.Key, a.Key) })
+	})
 	f.fields = append(f.fields, add...)
 	return t
 }

@@ -24,6 +24,7 @@ type cluster struct {
 	asked  []string          // paths
 	events chan string       // of watches
 	hang   chan struct{}     // it does not answer until this is closed
+	shuts  bool              // it ends watches at once
 }
 
 func newCluster() *cluster {
@@ -83,6 +84,9 @@ func (c *cluster) list() string {
 
 func (c *cluster) serveWatch(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
+	if c.shuts {
+		return
+	}
 	w.(http.Flusher).Flush()
 	for {
 		select {
@@ -244,6 +248,21 @@ func TestTheNodesPodsAreWatched(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "level=ERROR") {
 		t.Error(log)
+	}
+}
+
+func TestAServerThatEndsWatchesAtOnceIsNotAskedAllTheTime(t *testing.T) {
+	c := newCluster()
+	c.shuts = true
+	k, _ := build(t, serve(t, c))
+	t.Setenv("NODE_NAME", "node-a")
+	ctx, cancel := context.WithTimeout(context.Background(), 2*shortestWatch)
+	defer cancel()
+	if err := k.Background(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := c.questions("watch=1"); n < 1 || n > 3 {
+		t.Errorf("%d watches in %v", n, 2*shortestWatch)
 	}
 }
 

@@ -52,6 +52,9 @@ var (
 // watchTime is after how long the server is asked to end a watch, so that one that died unnoticed is found out.
 const watchTime = 5 * time.Minute
 
+// shortestWatch is how long a watch counts at least, lest one that ends at once be asked for all the time.
+const shortestWatch = time.Second
+
 // follow lists the pods and watches them until something breaks.
 func (s *store) follow(ctx context.Context) error {
 	node, err := s.node(ctx)
@@ -64,12 +67,17 @@ func (s *store) follow(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
+		pause := time.After(shortestWatch)
 		version, err = s.listen(ctx, query, version)
 		if errors.Is(err, errExpired) {
 			version, err = s.list(ctx, query)
 		}
 		if err != nil {
 			return err
+		}
+		select {
+		case <-pause:
+		case <-ctx.Done():
 		}
 	}
 	return nil

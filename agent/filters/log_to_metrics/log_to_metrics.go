@@ -4,6 +4,7 @@ package log_to_metrics
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,7 +96,9 @@ func (f *filter) measure(body event.Value) {
 			f.key, _ = accessor.AppendValue(f.key, at)
 		}
 		f.ends = append(f.ends, len(f.key))
-		f.key = append(f.key, 0)
+	}
+	for _, end := range f.ends {
+		f.key = binary.NativeEndian.AppendUint32(f.key, uint32(end)) // two values may be one another's in other places
 	}
 	s, ok := f.known[string(f.key)]
 	if !ok {
@@ -111,7 +114,7 @@ func (f *filter) add() series {
 	from := 0
 	for i, end := range f.ends {
 		labels[i] = metric.L(f.labels[i].name, string(f.key[from:end]))
-		from = end + 1
+		from = end
 	}
 	s := f.describe(f.own, labels)
 	f.known[string(f.key)] = s

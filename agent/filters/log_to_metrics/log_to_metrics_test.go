@@ -109,6 +109,14 @@ log_metric_counter_hits{colour="",room=""} 1
 	}
 }
 
+func TestSeriesAreToldApartWhateverTheirLabelsHold(t *testing.T) {
+	r := mustBuild(t, "label_field a", "label_field b")
+	r.send(t, `{"a":"x\u0000y","b":"z"}`, `{"a":"x","b":"y\u0000z"}`, `{"a":"xy","b":""}`, `{"a":"x","b":"y"}`)
+	if n := len(r.f.known); n != 4 {
+		t.Errorf("%d series:\n%s", n, r.last())
+	}
+}
+
 func TestRulesAreTriedInOrderUntilOneMatches(t *testing.T) {
 	f := func(want string, lines ...string) {
 		t.Helper()

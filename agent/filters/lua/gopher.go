@@ -264,6 +264,10 @@ func (g *gopher) value(v event.Value) lua.LValue {
 
 // append encodes a Lua value. Faults go to g.err.
 func (g *gopher) append(dst []byte, v lua.LValue) []byte {
+	if len(dst) > maxRecord {
+		g.err = errLarge
+		return dst
+	}
 	switch x := v.(type) {
 	case lua.LString:
 		return event.AppendStr(dst, string(x))
@@ -277,9 +281,6 @@ func (g *gopher) append(dst []byte, v lua.LValue) []byte {
 			return dst
 		case g.seen == maxDepth:
 			g.err = errDepth
-			return dst
-		case len(dst) > maxRecord:
-			g.err = errLarge
 			return dst
 		}
 		g.seen++

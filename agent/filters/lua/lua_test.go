@@ -249,6 +249,17 @@ func TestAScriptThatLoopsOrEatsMemoryIsEnded(t *testing.T) {
 	f(`all = {} for i = 1, 1e9 do all[i] = string.rep("text", 1000) .. i end`, "memory")
 }
 
+func TestARecordThatIsTooLargeLeavesTheBatch(t *testing.T) {
+	f, log := begin(t, `local s = string.rep("x", 4000000); local all = {}; for i = 1, 200 do all[i] = s end; rec.all = all; return 2, 0, rec`)
+	b := filtertest.Batch(t, `{"a":1}`)
+	if err := f.Filter(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got := sorted(b); got != `{"a":1}` || !strings.Contains(log.String(), "64 MB") || cap(f.out.buf) > 3*maxRecord {
+		t.Errorf("got %.100s with %d bytes of memory\n%s", got, cap(f.out.buf), log)
+	}
+}
+
 func TestVariablesLiveAsLongAsTheFilter(t *testing.T) {
 	f, _ := begin(t, `n = 0 function go(tag, ts, rec) n = n + 1 return 2, ts, {n = n} end`)
 	for range 2 {

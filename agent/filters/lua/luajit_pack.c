@@ -419,6 +419,9 @@ static int pack(lua_State *L, struct buffer *out, struct keys *keys, int depth)
     size_t len;
     const char *s;
 
+    if (out->len > MAX_RECORD) {
+        return RUN_LARGE;
+    }
     switch (lua_type(L, -1)) {
     case LUA_TSTRING:
         s = lua_tolstring(L, -1, &len);
@@ -433,9 +436,6 @@ static int pack(lua_State *L, struct buffer *out, struct keys *keys, int depth)
     case LUA_TTABLE:
         if (depth >= MAX_DEPTH) {
             return RUN_DEPTH;
-        }
-        if (out->len > MAX_RECORD) {
-            return RUN_LARGE;
         }
         return pack_table(L, out, keys, depth);
     }

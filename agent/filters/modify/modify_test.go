@@ -165,3 +165,8 @@ func TestWhatIsPassedOverWouldNotHaveChanged(t *testing.T) {
 		}
 	}
 }
+
+func TestMovingManyKeysTakesNoQuadraticTime(t *testing.T) {
+	const n = 100_000
+	run(t, "Move_to_start a", "{"+strings.Repeat(`"b":1,`, n)+strings.Repeat(`"a":1,`, n)+`"a":2}`, `{"a":2,"b":1}`)
+}

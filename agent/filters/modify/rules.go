@@ -174,17 +174,18 @@ func (r *rule) moveToStart(fields []event.Field) ([]event.Field, bool) {
 
 // gather brings the fields that front picks to the front; both halves keep their order.
 func gather(fields []event.Field, front func(event.Field) bool) ([]event.Field, bool) {
-	at, moved := 0, false
-	for i, f := range fields {
-		if !front(f) {
-			continue
+	byHalf := func(a, b event.Field) int {
+		switch inFront := front(a); {
+		case inFront == front(b):
+			return 0
+		case inFront:
+			return -1
 		}
-		if i != at {
-			copy(fields[at+1:i+1], fields[at:i])
-			fields[at] = f
-			moved = true
-		}
-		at++
+		return 1
 	}
-	return fields, moved
+	if slices.IsSortedFunc(fields, byHalf) {
+		return fields, false
+	}
+	slices.SortStableFunc(fields, byHalf)
+	return fields, true
 }

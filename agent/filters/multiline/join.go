@@ -1,9 +1,9 @@
 package multiline
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -22,8 +22,21 @@ type streamKey struct {
 type stream struct {
 	streamKey
 	joiner plugin.Joiner
-	held   int64     // bytes of records that came since nothing waited
-	paused time.Time // when its input was last seen to be held back
+	held   int64        // bytes of records that came since nothing waited
+	paused time.Time    // when its input was last seen to be held back
+	batch  *event.Batch // the one in hand, if it has records of the stream
+}
+
+// regroup puts the records of b, which are all of the stream, into their group.
+func (s *stream) regroup(b *event.Batch) {
+	if s.group == "" {
+		return
+	}
+	meta, attributes, err := event.CheckValue([]byte(s.group))
+	if err != nil {
+		panic("BUG: a group's metadata: " + err.Error())
+	}
+	b.Wrap(meta, attributes)
 }
 
 func (f *filter) stream(key streamKey) *stream {
@@ -44,13 +57,19 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 		key.origin = plugin.OriginOf(ctx)
 	}
 	touched := f.edit(b, key, time.Now())
-	f.give = func(r plugin.Joined) { f.add(b, r) }
 	waits := false
+	var grouped []byte // records behind the batch's own
 	for _, s := range touched {
+		s.batch = nil
 		if key.origin == nil || f.held > f.limit {
-			s.joiner.Flush(time.Time{})
+			grouped = append(grouped, f.end(s, b)...)
 		}
 		waits = f.rest(s) || waits
+	}
+	if len(grouped) > 0 {
+		if err := b.Load(append(bytes.Clone(b.Bytes()), grouped...)); err != nil {
+			return err
+		}
 	}
 	if waits {
 		select {
@@ -59,6 +78,22 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	return nil
+}
+
+// end gives out what waits in s: at the end of b, or for a group as records that are to stand behind it.
+func (f *filter) end(s *stream, b *event.Batch) (grouped []byte) {
+	to := b
+	if s.group != "" {
+		to = event.New(b.Tag)
+		defer to.Release()
+	}
+	f.give = func(r plugin.Joined) { f.add(to, r, b) }
+	s.joiner.Flush(time.Time{})
+	if to == b {
+		return nil
+	}
+	s.regroup(to)
+	return bytes.Clone(to.Bytes())
 }
 
 // edit gives the records to their streams, and puts in the place of each what it has completed.
@@ -82,7 +117,8 @@ func (f *filter) edit(b *event.Batch, key streamKey, now time.Time) (touched []*
 			key.group = ""
 		}
 		s := f.stream(key)
-		if !slices.Contains(touched, s) {
+		if s.batch != b {
+			s.batch = b
 			touched = append(touched, s)
 		}
 		f.seq++
@@ -155,10 +191,11 @@ func settle(r plugin.Joined, b *event.Batch) {
 	}
 }
 
-func (f *filter) add(b *event.Batch, r plugin.Joined) {
+// add appends a joined record to b; what it came from waits for whole, of which b is a part.
+func (f *filter) add(b *event.Batch, r plugin.Joined, whole *event.Batch) {
 	f.scratch = r.AppendBody(f.scratch[:0], f.content, 0)
 	b.Append(f.note(b.Tag, r), r.Meta, f.scratch)
-	settle(r, b)
+	settle(r, whole)
 }
 
 // flush gives out what has waited for too long, or all when now is zero, and reports whether something
@@ -179,8 +216,9 @@ func (f *filter) flush(ctx context.Context, now time.Time) (waits bool) {
 			continue
 		}
 		b := event.New(s.tag)
-		f.give = func(r plugin.Joined) { f.add(b, r) }
+		f.give = func(r plugin.Joined) { f.add(b, r, b) }
 		s.joiner.Flush(now)
+		s.regroup(b)
 		waits = f.rest(s) || waits
 		if b.Len() > 0 {
 			list = append(list, due{s.origin, b})

@@ -2,6 +2,7 @@ package multiline
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -274,6 +275,36 @@ func grouped(t *testing.T, lines ...string) *event.Batch {
 	return b
 }
 
+// withGroups returns the records of b, each behind the attributes of its group.
+func withGroups(b *event.Batch) string {
+	var s []string
+	for r := range b.Records() {
+		s = append(s, string(event.AppendJSON(nil, r.Group().Attributes, event.JSONStyle{}))+string(event.AppendJSON(nil, r.Body(), event.JSONStyle{})))
+	}
+	return strings.Join(s, "\n")
+}
+
+func TestRecordsThatAreGivenOutLateStayInTheirGroup(t *testing.T) {
+	late := func() *event.Batch {
+		return grouped(t, `-1 {"g":1}`, `{"log":"x.Error: a"}`, `{"log":"\tat b"}`, "-2", `{"log":"y.Error: c"}`)
+	}
+	f, b := build(t, java, "buffer off"), late()
+	if err := f.Filter(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	want(t, withGroups(b), `null{"log":"y.Error: c"}`+"\n"+`{"g":1}{"log":"x.Error: a\n\tat b"}`)
+	f, in := build(t, java), new(input)
+	if err := f.Filter(plugin.WithOrigin(t.Context(), in), late()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Drain(t.Context()); err != nil || len(in.out) != 2 {
+		t.Fatal(err, len(in.out))
+	}
+	got := []string{withGroups(in.out[0]), withGroups(in.out[1])}
+	slices.Sort(got)
+	want(t, strings.Join(got, "\n"), `null{"log":"y.Error: c"}`+"\n"+`{"g":1}{"log":"x.Error: a\n\tat b"}`)
+}
+
 func TestOTLPGroupsAreStreamsOfTheirOwn(t *testing.T) {
 	f, in := build(t, java), new(input)
 	check := func(b *event.Batch, list ...string) {
@@ -281,11 +312,7 @@ func TestOTLPGroupsAreStreamsOfTheirOwn(t *testing.T) {
 		if err := f.Filter(plugin.WithOrigin(t.Context(), in), b); err != nil {
 			t.Fatal(err)
 		}
-		var got []string
-		for r := range b.Records() {
-			got = append(got, string(event.AppendJSON(nil, r.Group().Attributes, event.JSONStyle{}))+string(event.AppendJSON(nil, r.Body(), event.JSONStyle{})))
-		}
-		want(t, strings.Join(got, "\n"), strings.Join(list, "\n"))
+		want(t, withGroups(b), strings.Join(list, "\n"))
 	}
 	one, two := `-1 {"g":1}`, `-1 {"g":2}`
 	check(grouped(t, one, `{"log":"x.Error: a"}`, `{"log":"\tat b"}`, "-2", two, `{"log":"plain"}`, `{"log":"y.Error: c"}`, "-2"), `{"g":2}{"log":"plain"}`)

@@ -3,6 +3,7 @@
 package rewrite_tag
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -100,8 +101,10 @@ type filter struct {
 	watch   regex.Watch
 	found   []int          // captures; kept for its memory, …
 	tag     []byte         // … as this is: the new tag
-	batches []*event.Batch // one per new tag, in the order of their first record
-	byTag   map[string]int // index in batches
+	batches []*event.Batch // one per new tag and OTLP group, in the order of their first record
+	byTag   map[string]int // index in batches, of the group in hand …
+	group   event.Group    // … which is this, …
+	first   int            // … and whose batches begin here
 	emitted *metric.Counter
 	refused int // records whose new tag could not be used
 }
@@ -120,6 +123,7 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 			f.refused++ // under its own tag it would come by here again and again
 			continue
 		}
+		f.enter(e.Group())
 		f.batch(b).Append(e.Time(), e.Meta(), e.Body())
 		if !r.keep {
 			e.Drop()
@@ -146,6 +150,28 @@ func (f *filter) match(body event.Value) *rule {
 	return nil
 }
 
+// enter takes note of the group that the record in hand stands in.
+func (f *filter) enter(g event.Group) {
+	own := &f.group
+	if bytes.Equal(own.Meta, g.Meta) && bytes.Equal(own.Attributes, g.Attributes) {
+		return // fast path: there are none, as a rule
+	}
+	f.leave()
+	own.Meta, own.Attributes = append(own.Meta, g.Meta...), append(own.Attributes, g.Attributes...)
+}
+
+// leave puts the records that were collected into a group like the one that they came from.
+func (f *filter) leave() {
+	if own := &f.group; len(own.Attributes) > 0 {
+		for _, d := range f.batches[f.first:] {
+			d.Wrap(own.Meta, own.Attributes)
+		}
+		own.Meta, own.Attributes = own.Meta[:0], own.Attributes[:0]
+	}
+	f.first = len(f.batches)
+	clear(f.byTag)
+}
+
 // batch returns the batch for the new tag.
 func (f *filter) batch(parent *event.Batch) *event.Batch {
 	i, ok := f.byTag[string(f.tag)]
@@ -160,6 +186,7 @@ func (f *filter) batch(parent *event.Batch) *event.Batch {
 
 // send emits what was collected.
 func (f *filter) send(ctx context.Context) error {
+	f.leave()
 	var errs []error
 	for _, d := range f.batches {
 		f.emitted.Add(uint64(d.Len()))
@@ -167,8 +194,7 @@ func (f *filter) send(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("emit %d records with the new tag '%s': %w", d.Len(), d.Tag, err))
 		}
 	}
-	clear(f.byTag)
 	clear(f.batches)
-	f.batches = f.batches[:0]
+	f.batches, f.first = f.batches[:0], 0
 	return errors.Join(errs...)
 }

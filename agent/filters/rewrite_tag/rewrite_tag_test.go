@@ -56,6 +56,45 @@ func TestATagThatCannotBeUsedLeavesTheRecordAlone(t *testing.T) {
 	run(t, "rule l . $none false", `{"l":"a"}`, `{"l":"a"}`)
 }
 
+func TestRecordsWithANewTagStayInTheirGroup(t *testing.T) {
+	var out []*event.Batch
+	f, err := filtertest.Build(emitting(&out, nil), filtertest.Properties("rule a ^x new.$a false"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filtertest.Batch(t, `{"a":"x","n":1}`)
+	wrapped := func(group string, lines ...string) []byte {
+		b := filtertest.Batch(t, lines...)
+		body, _, err := event.ParseJSON(nil, []byte(group))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Wrap(body, body)
+		return b.Bytes()
+	}
+	all := append(bytes.Clone(data.Bytes()), wrapped(`{"g":1}`, `{"a":"x","n":2}`, `{"a":"y"}`, `{"a":"x","n":3}`)...)
+	all = append(all, wrapped(`{"g":2}`, `{"a":"x","n":4}`)...)
+	b, err := event.Parse("t", append(all, filtertest.Batch(t, `{"a":"x","n":5}`).Bytes()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Filter(t.Context(), b); err != nil || b.Len() != 1 {
+		t.Fatal(err, b.Len())
+	}
+	got := ""
+	for _, b := range out {
+		for r := range b.Records() {
+			g := r.Group()
+			for _, v := range []event.Value{g.Meta, g.Attributes, r.Get("n")} {
+				got += string(event.AppendJSON(nil, v, event.JSONStyle{})) + " "
+			}
+		}
+	}
+	if want := `null null 1 {"g":1} {"g":1} 2 {"g":1} {"g":1} 3 {"g":2} {"g":2} 4 null null 5 `; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestTheParentWaitsForWhatBecameOfItsRecords(t *testing.T) {
 	var out []*event.Batch
 	f, err := filtertest.Build(emitting(&out, nil), filtertest.Properties("rule a ^x new.$a false"))

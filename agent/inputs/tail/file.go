@@ -34,11 +34,6 @@ func (m *mark) set(read []byte) {
 	m.n = copy(m.bytes[:], read[max(0, len(read)-markSize):])
 }
 
-// extend adds what follows.
-func (m *mark) extend(more []byte) {
-	m.set(append(append(make([]byte, 0, m.n+len(more)), m.bytes[:m.n]...), more...))
-}
-
 func (m *mark) equal(o *mark) bool { return bytes.Equal(m.bytes[:m.n], o.bytes[:o.n]) }
 
 // file is an open file.
@@ -48,7 +43,7 @@ type file struct {
 	tag  string
 	fd   int
 	row  taildb.Row // what the database holds; the store's
-	ledger
+	*ledger
 	heritage // the reader's
 
 	// The reader's.
@@ -97,7 +92,7 @@ func openFile(path string) (f *file, st unix.Stat_t, err error) {
 		unix.Close(fd)
 		return nil, st, fmt.Errorf("open %s: no regular file any more", path)
 	}
-	f = &file{id: identify(&st), path: path, where: path, fd: fd, sizes: sizes{now: st.Size}}
+	f = &file{id: identify(&st), path: path, where: path, fd: fd, ledger: new(ledger), sizes: sizes{now: st.Size}}
 	if open := unpacker(path); open != nil {
 		f.packed = &packed{fd: fd, name: path, open: open}
 	}

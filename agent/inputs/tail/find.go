@@ -36,6 +36,9 @@ func (w *watcher) arrived(c change) {
 		delete(w.former, now)
 		return
 	}
+	if len(w.former) > manyClosed {
+		clear(w.former) // nobody tells when they are deleted
+	}
 	w.former[now] = was
 	var st unix.Stat_t
 	if unix.Lstat(now, &st) != nil || !whole(&st) || w.follows(identify(&st)) || w.tooOld(&st) {
@@ -168,14 +171,27 @@ func (w *watcher) follow(path, where string) error {
 	f.look() // it may have changed before it was watched
 	w.mu.Lock()
 	delete(w.departed, f.id)
+	f.order = w.nextOrder(f)
 	w.files[f.id] = f
-	w.followed++
-	f.order = w.followed
 	w.mu.Unlock()
 	w.opened.Inc()
 	w.env.Log.Debug(fmt.Sprintf("following %s from byte %d", path, f.offset))
 	w.enqueue(f)
 	return nil
+}
+
+// nextOrder returns the order of f, which is about to be followed: behind all others, but for a file that was
+// found so late that another one has its path already, just before that one. w.mu is held.
+func (w *watcher) nextOrder(f *file) int64 {
+	w.followed++
+	if f.rotated {
+		for _, g := range w.files {
+			if g.path == f.path && !g.rotated {
+				return g.order - 1
+			}
+		}
+	}
+	return 2 * w.followed
 }
 
 // done reports whether f is a rotated file that was closed already.
@@ -200,6 +216,7 @@ func (w *watcher) position(f *file, st *unix.Stat_t) error {
 		offset = st.Size
 	case w.store == nil, !w.store.knows(f):
 		f.stuck = true // its text ends nobody knows where, and it will hardly grow
+		f.row, f.saved = rowOf(f), true
 		return nil
 	}
 	err := f.seek(offset)

@@ -36,27 +36,33 @@ func offsetOf(at int64) int64 { return at & (1<<offsetBits - 1) }
 // inherited reports whether the line at at is of an earlier file.
 func (f *file) inherited(at int64) bool { return at>>offsetBits != f.order&orderMask }
 
-// inherit makes f the heir of the file that had its path, if that is to be. It is for the first turn.
-func (in *input) inherit(ctx context.Context, to plugin.Emitter, f *file) error {
+// inherit makes f the heir of the file that had its path, if that is to be. It is for the first turn, which
+// waits when there is more to read of that file than it may give in one of its own.
+func (in *input) inherit(ctx context.Context, to plugin.Emitter, f *file) (waits bool, err error) {
 	if f.begun || f.join == nil {
-		return nil
+		return false, nil
 	}
-	f.begun = true
 	g := in.predecessor(f)
 	if g == nil || f.offset > 0 {
-		return nil
+		f.begun = true
+		return false, nil
 	}
 	if err := in.turn(ctx, to, g); err != nil { // what is left of it comes first
-		return err
+		return false, err
 	}
+	if !g.ended && !g.stuck {
+		in.enqueue(f)
+		return true, nil
+	}
+	f.begun = true
 	if !g.ended || !g.joining.Load() || g.lends {
-		return nil
+		return false, nil
 	}
 	f.join, g.join = g.join, in.lines.joiner(g.path)
 	g.joining.Store(false)
 	g.lends, f.lender, f.held, f.inherits = true, g, point{}, time.Now()
 	f.joining.Store(true)
-	return nil
+	return false, nil
 }
 
 // predecessor returns the last of the files that had the path of f before it, or nil.

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -85,4 +86,70 @@ func TestARecordOverTwoFilesIsReadAgainAfterARestart(t *testing.T) {
 		rows := p.rows()
 		return len(rows) == 1 && rows[0].Offset == int64(len(end)+len(more))
 	})
+}
+
+func TestAnHeirWaitsUntilAllOfALongFileIsRead(t *testing.T) {
+	p := newPlace(t)
+	gate := make(chan struct{})
+	p.sink.gate = gate
+	p.write("a.log", strings.Repeat(more, 10_000)+cutPart)
+	p.run("path", "DIR/a.log", "multiline.parser", "cri", "read_from_head", "on", "rotate_wait", "1", "static_batch_size", "1", "event_batch_size", "1")
+	p.until("the file to be open", func() bool { return len(p.in.watcher.all()) == 1 })
+	p.rename("a.log", "a.log.1")
+	p.write("a.log", end+more)
+	p.until("the new file to be open", func() bool { return len(p.in.watcher.all()) == 2 })
+	close(gate)
+	p.until("all records", func() bool { return len(p.sink.list()) == 10_002 })
+	if got := p.sink.list()[10_000]; !strings.Contains(got, `"one, two"`) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestARecordGoesOnInTheNewFileAlsoWhenTheOldOneWasRenamedDuringARestart(t *testing.T) {
+	p := newPlace(t)
+	p.write("b.log", strings.Repeat(more, 20)+cutPart)
+	settings := []string{"multiline.parser", "cri", "db", "DIR/state.db", "read_from_head", "on"}
+	p.run(append([]string{"path", "DIR/b.log"}, settings...)...)
+	p.until("the first records", func() bool { return len(p.sink.list()) == 20 })
+	p.end()
+	p.rename("b.log", "b.log.1")
+	p.write("a.log", "")
+	p.write("b.log", strings.ReplaceAll(end, "F", "P"))
+	q := p.again()
+	q.run(append([]string{"path", "DIR/*.log"}, settings...)...)
+	q.until("the part to be read", func() bool { return q.joining("b.log") })
+	q.append("b.log", end)
+	q.want(`in {"time":"2024-05-06T07:08:09Z","stream":"stdout","_p":"P","log":"one, twotwo"}`)
+}
+
+func TestAFileThatIsFoundLateTakesNothingFromTheOneBehindIt(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", cutPart)
+	p.start("path", "DIR/a.log", "multiline.parser", "cri", "read_from_head", "on")
+	t.Cleanup(func() { _ = p.in.Close() })
+	turn := func(f *file) *file {
+		if err := p.in.turnOnce(p, f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	turn(p.in.watcher.all()[0]).rotated = true
+	p.rename("a.log", "a.log.1")
+	p.write("a.log", "")
+	p.rename("a.log", "a.log.2")
+	p.write("a.log", "")
+	must(t, p.in.watcher.follow(p.path("a.log"), p.path("a.log")))
+	var last *file
+	for _, f := range p.in.watcher.all() {
+		if !f.rotated {
+			last = turn(f)
+		}
+	}
+	must(t, p.in.watcher.follow(p.path("a.log"), p.path("a.log.2")))
+	for _, f := range p.in.watcher.all() {
+		turn(f)
+	}
+	p.append("a.log", end)
+	turn(last)
+	p.want(`in {"time":"2024-05-06T07:08:09Z","stream":"stdout","_p":"P","log":"one, two"}`)
 }

@@ -91,14 +91,14 @@ func (in *input) hold(f *file, read []byte, n int) {
 		return
 	}
 	at, waits := f.join.Oldest()
-	fresh := offsetOf(at) - f.offset
+	upTo := int64(len(read)-n) + offsetOf(at) - f.offset // bytes of read before that line
 	switch {
 	case !waits || f.lends:
 	case f.inherited(at):
 		f.held = point{}
-	case fresh >= 0:
+	case upTo >= min(markSize, offsetOf(at)): // otherwise it is long past, and held stays where it was
 		f.held.at = offsetOf(at)
-		f.held.mark.set(read[:len(read)-n+int(fresh)])
+		f.held.mark.set(read[:upTo])
 	}
 	f.joining.Store(waits)
 }
@@ -111,8 +111,7 @@ func (in *input) giveOut(ctx context.Context, to plugin.Emitter, f *file, now ti
 	b := event.New(f.tag)
 	in.lines.begins(b)
 	f.join.Flush(now)
-	_, waits := f.join.Oldest()
-	f.joining.Store(waits)
+	in.hold(f, f.before, 0)
 	return in.emit(ctx, to, f, b, f.point())
 }
 

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -33,6 +34,22 @@ func TestLineThatWaitsIsReadAgainAfterARestart(t *testing.T) {
 	p.append("a.log", "\tat b\nafter\n")
 	p.run(settings...)
 	p.want(`in {"log":"java.lang.Error: x\n\tat a\n\tat b\n"}`, `in {"log":"after\n"}`)
+}
+
+func TestALineThatWaitsHoldsUpOnlyWhatComesBehindIt(t *testing.T) {
+	p := newPlace(t)
+	p.run("path", "DIR/a.log", "db", "DIR/state.db", "multiline.parser", "cri")
+	size := 0
+	for _, line := range []string{cutPart, strings.ReplaceAll(cutPart, "stdout", "stderr"), end} {
+		p.append("a.log", line)
+		size += len(line)
+		p.until("the line to be read", func() bool {
+			all := p.in.watcher.all()
+			return len(all) == 1 && all[0].seen.Load() == int64(size) && all[0].joining.Load()
+		})
+	}
+	p.until("the first record", func() bool { return len(p.sink.list()) == 1 })
+	p.until("the offset to be saved", func() bool { return p.rows()[0].Offset == int64(len(cutPart)) })
 }
 
 func TestLineThatWaitsIsGivenOutWhenTheAgentStops(t *testing.T) {

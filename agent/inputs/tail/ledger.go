@@ -54,6 +54,10 @@ func (l *ledger) skip(end point) (moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.open); n > 0 {
+		if last := l.open[n-1]; last.done { // a line may grow for long while what is before it is on its way
+			last.end = end
+			return false
+		}
 		l.open = append(l.open, &span{end: end, done: true})
 		return false
 	}

@@ -136,3 +136,18 @@ func FuzzPacked(f *testing.F) {
 		}
 	})
 }
+
+func TestCompressedFileThatIsNotReadIsNotInTheDatabase(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log.gz", gz(t, "one\n"))
+	p.write("b.log", "one\n")
+	p.run("path", "DIR/*.log*", "db", "DIR/state.db")
+	p.append("b.log", "two\n")
+	p.want(`in {"log":"two"}`)
+	p.rename("a.log.gz", "gone")
+	p.until("the renaming to be seen", func() bool { return p.in.rotated.Value() == 1 })
+	p.end()
+	if rows := p.rows(); len(rows) != 1 || rows[0].Name != p.path("b.log") {
+		t.Errorf("got %+v", rows)
+	}
+}

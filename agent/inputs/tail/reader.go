@@ -67,7 +67,7 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 	if f.stuck && !in.unstick(f) {
 		return nil
 	}
-	if err := in.inherit(ctx, to, f); err != nil {
+	if waits, err := in.inherit(ctx, to, f); err != nil || waits {
 		return err
 	}
 	f.ended = false
@@ -82,9 +82,6 @@ func (in *input) turn(ctx context.Context, to plugin.Emitter, f *file) error {
 		}
 		if err != nil {
 			return err
-		}
-		if n > 0 {
-			f.restAt = time.Time{}
 		}
 		if !more {
 			f.caughtUp, f.ended = true, true
@@ -139,7 +136,9 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 	r := in.lines.append(b, piece{path: f.path, at: f.offset, text: text, skipping: &f.skipping, hole: &f.hole, charset: f.charset, join: f.join, base: f.at(0)})
 	in.hold(f, in.buf[:back+r.used], r.used)
 	in.advance(f, in.buf[:back+r.used], r.used)
-	f.partial = len(text) - r.used
+	if rest := len(text) - r.used; r.used > 0 || rest != f.partial {
+		f.partial, f.restAt = rest, time.Time{}
+	}
 	if err := in.emit(ctx, to, f, b, f.point()); err != nil {
 		return 0, false, err
 	}
@@ -279,8 +278,27 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 			return err
 		}
 	}
+	if in.hasMore(f) { // it came while the pipeline held the reader back
+		f.restAt = time.Time{}
+		in.stay(f)
+		in.enqueue(f)
+		return nil
+	}
 	in.letGo(f, aged)
 	return nil
+}
+
+// hasMore reports whether something came since f was read to its end, and can be read.
+func (in *input) hasMore(f *file) bool {
+	var st unix.Stat_t
+	return !f.failing && unix.Fstat(f.fd, &st) == nil && f.more(st.Size)
+}
+
+// stay has f no longer closed for its age.
+func (in *input) stay(f *file) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f.aged = false
 }
 
 // letGo closes f and forgets it, but for how far it was read.
@@ -308,19 +326,21 @@ func (in *input) lastLine(ctx context.Context, to plugin.Emitter, f *file) error
 	if f.partial == 0 || f.skipping {
 		return nil
 	}
-	text := make([]byte, f.partial)
-	n, err := f.readAt(text, f.offset)
-	if err != nil || n < len(text) {
+	read := make([]byte, len(f.before)+f.partial)
+	n, err := f.readAt(read, f.offset-int64(len(f.before)))
+	if err != nil || n < len(read) {
 		return nil
 	}
+	text := read[len(f.before):]
 	b := event.New(f.tag)
 	in.lines.begins(b)
 	in.lines.take(b, piece{path: f.path, at: f.offset, text: text, join: f.join, base: f.at(0)}, 0, in.lines.decode(f.charset, text, false))
 	if f.join != nil {
 		f.join.Flush(time.Time{})
 	}
-	f.offset += int64(n)
-	f.mark.extend(text)
+	f.offset += int64(len(text))
+	f.passed(read)
+	f.partial = 0
 	return in.emit(ctx, to, f, b, f.point())
 }
 

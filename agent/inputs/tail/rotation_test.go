@@ -1,11 +1,16 @@
 package tail
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/fluent/fluent-bit-go/event"
 )
 
 // TestRotationStormLosesNothing writes numbered lines and rotates all the time, in three ways.
@@ -215,6 +220,20 @@ func TestFilesThatMoveOnBeforeTheyCouldBeOpenedAreRead(t *testing.T) {
 	}
 }
 
+func TestNamesOfRotatedFilesDoNotFillTheMemory(t *testing.T) {
+	p := newPlace(t)
+	p.start("path", "DIR/a.log")
+	t.Cleanup(func() { _ = p.in.Close() })
+	w := &p.in.watcher
+	for i := range 3 * manyClosed {
+		w.leaving(change{dir: p.dir + "/", name: "a.log", cookie: uint32(i)})
+		w.arrived(change{dir: p.dir + "/", name: fmt.Sprint("a.log.", i), cookie: uint32(i)})
+	}
+	if n := len(w.former); n == 0 || n > manyClosed+1 {
+		t.Errorf("%d names are kept", n)
+	}
+}
+
 func TestNewsOfARenamingThatComeLateDoNotHaveAFileReadAgain(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", "one\n")
@@ -296,4 +315,65 @@ func TestOnlyZeroBytesAtTheBeginningOfAFileAreLeftOut(t *testing.T) {
 	p.want(`in {"log":"one"}`)
 	p.append("a.log", "\x00\x00two\n")
 	p.want(`in {"log":"one"}`, `in {"log":"\x00\x00two"}`)
+}
+
+// rotatedLongAgo starts an input whose only file, with this text, has lost its name and had nothing new for an hour.
+func (p *place) rotatedLongAgo(text string) (f *file) {
+	p.t.Helper()
+	p.write("a.log", text)
+	p.start("path", "DIR/a.log", "read_from_head", "on")
+	p.t.Cleanup(func() { _ = p.in.Close() })
+	f = p.in.watcher.all()[0]
+	if err := p.in.turnOnce(p, f); err != nil {
+		p.t.Fatal(err)
+	}
+	p.rename("a.log", "a.log.1")
+	f.rotated, f.restAt = true, time.Now().Add(-time.Hour)
+	return f
+}
+
+func TestALineThatComesInPiecesKeepsARotatedFileOpen(t *testing.T) {
+	p := newPlace(t)
+	f := p.rotatedLongAgo("one\nbegin")
+	p.append("a.log.1", "ning")
+	if err := p.in.turnOnce(p, f); err != nil || f.gone {
+		t.Fatal("the file was closed although its last line grew:", err)
+	}
+	p.append("a.log.1", " and end\n")
+	if err := p.in.turnOnce(p, f); err != nil {
+		t.Fatal(err)
+	}
+	p.want(`in {"log":"one"}`, `in {"log":"beginning and end"}`)
+}
+
+// meanwhile is a sink; what it does happens while the reader waits for it.
+type meanwhile struct {
+	*sink
+	do func()
+}
+
+func (m meanwhile) Emit(ctx context.Context, b *event.Batch) error {
+	m.do()
+	return m.sink.Emit(ctx, b)
+}
+
+func TestWhatComesWhileTheEndOfARotatedFileIsEmittedIsRead(t *testing.T) {
+	p := newPlace(t)
+	f := p.rotatedLongAgo("one\nno end")
+	grow := sync.OnceFunc(func() { p.append("a.log.1", " after all\nnext\n") })
+	if err := p.in.turn(t.Context(), meanwhile{p.sink, grow}, f); err != nil || f.gone {
+		t.Fatal("the file was closed although it grew:", err)
+	}
+	if err := p.in.turnOnce(p, f); err != nil {
+		t.Fatal(err)
+	}
+	p.want(`in {"log":"one"}`, `in {"log":"no end"}`, `in {"log":" after all"}`, `in {"log":"next"}`)
+	f.rotated, f.aged = false, true
+	p.append("a.log.1", "late\n")
+	if err := p.in.turn(t.Context(), meanwhile{p.sink, sync.OnceFunc(func() { p.append("a.log.1", "later\n") })}, f); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.in.turnOnce(p, f); err != nil || f.gone {
+		t.Fatal("the file was closed for its age although it grew:", err)
+	}
 }

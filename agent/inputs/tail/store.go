@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -60,7 +60,8 @@ func (s *store) place(f *file, size int64, keep bool) error {
 		return s.db.Insert(context.Background(), &f.row)
 	}
 	f.row = row
-	s.replaces(f)
+	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's
+	s.replaces(f, keep)
 	if keep {
 		return nil
 	}
@@ -71,11 +72,16 @@ func (s *store) place(f *file, size int64, keep bool) error {
 	return nil
 }
 
-// replaces ends the life of a closed file whose row f has taken over.
-func (s *store) replaces(f *file) {
+// replaces ends the life of a closed file whose row f has taken over. When f goes on where that one ended,
+// it also waits for what was on its way then.
+func (s *store) replaces(f *file, goesOn bool) {
 	for old := range s.leaving {
-		if old.row.ID == f.row.ID {
-			delete(s.leaving, old)
+		if old.row.ID != f.row.ID {
+			continue
+		}
+		delete(s.leaving, old)
+		if goesOn && !old.idle() {
+			f.ledger = old.ledger
 		}
 	}
 }
@@ -114,7 +120,9 @@ func (s *store) rotated(f *file) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f.row.Rotated = true
-	f.forget()
+	if f.row.ID != 0 { // otherwise it is not in the database, since it is not read
+		f.forget()
+	}
 }
 
 // save writes what was settled since the last time.
@@ -186,7 +194,7 @@ func (in *input) recover(ctx context.Context) {
 		followed[f.id.ino] = true
 	}
 	var gone []int64
-	for _, row := range rows {
+	for i, row := range rows {
 		if followed[row.Inode] || !in.wanted(row.Name) {
 			continue // another input may share the database
 		}
@@ -194,7 +202,7 @@ func (in *input) recover(ctx context.Context) {
 		if unix.Stat(row.Name, &st) == nil && st.Ino == row.Inode {
 			continue // left out for its age
 		}
-		if !in.recoverOne(row) {
+		if !in.recoverOne(row, int64(i-len(rows))) {
 			gone = append(gone, row.ID)
 		}
 	}
@@ -217,20 +225,41 @@ func (in *input) wanted(path string) bool {
 	return false
 }
 
-// recoverOne follows the file of row under its new name in the same folder.
-func (in *input) recoverOne(row taildb.Row) bool {
-	dir, _ := filepath.Split(row.Name)
-	for _, name := range list(dir) {
-		var st unix.Stat_t
-		if unix.Lstat(dir+name, &st) != nil || st.Ino != row.Inode || !whole(&st) {
-			continue
+// recoverOne follows the file of row under its new name in the same folder. Its order is negative: it comes
+// before all files that are followed by their names.
+func (in *input) recoverOne(row taildb.Row, order int64) bool {
+	for _, dir := range folders(row.Name) {
+		for _, name := range list(dir) {
+			var st unix.Stat_t
+			if unix.Lstat(dir+name, &st) != nil || st.Ino != row.Inode || !whole(&st) {
+				continue
+			}
+			return in.adopt(row, order, dir+name)
 		}
-		return in.adopt(row, dir+name)
 	}
 	return false
 }
 
-func (in *input) adopt(row taildb.Row, where string) bool {
+// folders returns the folder of path, and those of what it leads to as a symbolic link, be that there or not.
+func folders(path string) (dirs []string) {
+	for range maxLinks {
+		dir, _ := filepath.Split(path)
+		dirs = append(dirs, dir)
+		link, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if path = link; !filepath.IsAbs(link) {
+			path = dir + link
+		}
+	}
+	return dirs
+}
+
+// maxLinks is how many links the kernel follows, too.
+const maxLinks = 40
+
+func (in *input) adopt(row taildb.Row, order int64, where string) bool {
 	tag, err := in.tags.of(row.Name)
 	if err != nil {
 		return false
@@ -245,7 +274,7 @@ func (in *input) adopt(row taildb.Row, where string) bool {
 	}
 	f.tag, f.path, f.where, f.rotated, f.row = tag, row.Name, where, true, row
 	f.join, f.charset = in.lines.joiner(f.path), in.charset
-	f.order = row.ID - math.MaxInt32 // before all that is followed by its name
+	f.order = order
 	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))

@@ -68,6 +68,20 @@ func TestOnlySettledOffsetsAreKept(t *testing.T) {
 	p.want(`in {"log":"two"}`, `in {"log":"three"}`)
 }
 
+func TestALineThatGrowsTakesNoMemoryWhileOthersAreOnTheirWay(t *testing.T) {
+	l := new(ledger)
+	settled := l.send(point{at: 4}, func() {})
+	for range 1000 {
+		l.skip(point{at: 5})
+	}
+	if n := len(l.open); n != 2 {
+		t.Errorf("%d parts of the file are open", n)
+	}
+	if settled(event.Delivered); !l.idle() || l.settled.at != 5 {
+		t.Errorf("byte %d is settled", l.settled.at)
+	}
+}
+
 func TestWhatIsSettledAfterTheReaderEndedIsKept(t *testing.T) {
 	p := newPlace(t)
 	p.sink.hold = true
@@ -152,4 +166,54 @@ func TestDatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
 	if err := in.(*input).Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestRowGetsTheNameThatTheFileHas(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	p.write("d/none.log", "")
+	settings := []string{"path", "DIR/*.log,DIR/d/*.log", "db", "DIR/state.db"}
+	p.once(settings...)
+	p.rename("a.log", "d/b.log")
+	p.append("d/b.log", "two\n")
+	p = p.again()
+	p.once(settings...)
+	p.want(`in {"log":"two"}`)
+	p.append("d/b.log", "three\n")
+	p.rename("d/b.log", "d/b.log.1")
+	p = p.again()
+	p.once(settings...)
+	p.want(`in {"log":"three"}`)
+}
+
+func TestFileBehindASymlinkThatIsRotatedMeanwhileIsReadToItsEnd(t *testing.T) {
+	p := newPlace(t)
+	p.write("pods/0.log", "one\n")
+	p.write("containers/none.log", "")
+	must(t, os.Symlink("../pods/0.log", p.path("containers/x.log")))
+	settings := []string{"path", "DIR/containers/*.log", "db", "DIR/state.db"}
+	p.once(settings...)
+	p.append("pods/0.log", "two\n")
+	p.rename("pods/0.log", "pods/0.log.20240101")
+	p = p.again()
+	p.once(settings...) // the new file is not there yet
+	p.want(`in {"log":"two"}`)
+}
+
+func TestOffsetOfAFileThatWasClosedWaitsForWhatIsNotSettled(t *testing.T) {
+	p := newPlace(t)
+	p.sink.hold = true
+	p.write("a.log", "one\n")
+	p.run("path", "DIR/a.log", "db", "DIR/state.db", "read_from_head", "on", "ignore_older", "1", "ignore_active_older_files", "on",
+		"watcher_interval", "0.02", "refresh_interval", "0.05")
+	p.want(`in {"log":"one"}`)
+	p.until("the file to be closed", func() bool { return len(p.in.watcher.all()) == 0 })
+	p.append("a.log", "two\n")
+	p.want(`in {"log":"one"}`, `in {"log":"two"}`)
+	p.sink.unready[1].Settle(event.Delivered)
+	if f := p.in.watcher.all()[0]; f.settled.at != 0 {
+		t.Errorf("byte %d counts as settled although the first line is not", f.settled.at)
+	}
+	p.sink.unready[0].Settle(event.Delivered)
+	p.until("the offset to be saved", func() bool { return p.rows()[0].Offset == 8 })
 }

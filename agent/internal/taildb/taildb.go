@@ -195,8 +195,8 @@ func insert(ctx context.Context, x execer, r *Row) error {
 	return err
 }
 
-// Save writes the offsets of rows, with their markers and whether they are rotated, and removes others, in
-// one transaction. A row that somebody else removed is added again and gets another ID.
+// Save writes the offsets of rows, with their names, their markers and whether they are rotated, and removes
+// others, in one transaction. A row that somebody else removed is added again and gets another ID.
 func (db *DB) Save(ctx context.Context, rows []*Row, remove []int64) error {
 	tx, err := db.sql.BeginTx(ctx, nil)
 	if err != nil {
@@ -205,8 +205,8 @@ func (db *DB) Save(ctx context.Context, rows []*Row, remove []int64) error {
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	for _, r := range rows {
 		res, err := tx.ExecContext(ctx,
-			"UPDATE in_tail_files SET offset=?, rotated=?, offset_marker=?, offset_marker_size=? WHERE id=?",
-			r.Offset, r.Rotated, r.Marker, r.MarkerSize, r.ID)
+			"UPDATE in_tail_files SET name=?, offset=?, rotated=?, offset_marker=?, offset_marker_size=? WHERE id=?",
+			r.Name, r.Offset, r.Rotated, r.Marker, r.MarkerSize, r.ID)
 		if err != nil {
 			return fmt.Errorf("saving the offset of %s: %w", r.Name, err)
 		}
