@@ -133,7 +133,7 @@ func (f *File) begin(data []byte, n int) error {
 		return err
 	}
 	whole, crc := appendStart(make([]byte, 0, metaAt+16+len(f.Tag)+len(data)), f.Meta)
-	f.start = int64(len(whole))
+	start := int64(len(whole))
 	whole = append(whole, data...)
 	crc = crc32.Update(crc, crc32.IEEETable, data)
 	f.putHead(whole, crc, int64(len(data)))
@@ -145,7 +145,7 @@ func (f *File) begin(data []byte, n int) error {
 		_ = fs.Remove(f.path())
 		return err
 	}
-	f.handle, f.crc, f.size, f.records = h, crc, int64(len(data)), n
+	f.handle, f.start, f.crc, f.size, f.records = h, start, crc, int64(len(data)), n
 	f.store.files.Add(1)
 	f.store.growing.Add(1)
 	return nil
@@ -238,6 +238,7 @@ func (f *File) remove() {
 	}
 	f.gone, f.locked = true, true
 	f.closeIdle()
+	defer f.store.journal.forget(f) // after the file: a journal that forgets first would have it delivered again
 	if f.start == 0 && f.records >= 0 && f.size == 0 {
 		return // it never was on disk
 	}
@@ -248,7 +249,6 @@ func (f *File) remove() {
 	} else if err := f.store.FS.Remove(f.path()); err != nil && !errors.Is(err, errNotExist) {
 		f.store.Log.Error(fmt.Sprintf("chunk %s was delivered but cannot be deleted, so it will come again after a restart: %v", f.Name(), err))
 	}
-	f.store.journal.forget(f)
 }
 
 // quarantine puts a damaged file where it is in nobody's way.
