@@ -174,9 +174,12 @@ func (f *File) Load(id uint64) (*event.Chunk, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gone {
-		return nil, fmt.Errorf("storage: %s was deleted", f.Name())
+		return nil, damaged{fmt.Errorf("chunk %s was put aside or deleted", f.Name())}
 	}
 	data, err := f.read()
+	if errors.Is(err, errNotExist) {
+		return nil, damaged{fmt.Errorf("chunk %s was deleted by somebody: %w", f.Name(), err)}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
