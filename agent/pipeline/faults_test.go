@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/fluent/fluent-bit-go/agent/storage"
 )
 
 func TestAChunkOfWhichNothingIsLeftIsGivenUpByEveryOutput(t *testing.T) {

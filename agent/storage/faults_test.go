@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -49,4 +50,52 @@ func TestAChunkThatIsGoneIsLostForEveryRoute(t *testing.T) {
 	if s.Files() != 0 || s.Bytes() != 0 {
 		t.Errorf("%d files with %d bytes are counted", s.Files(), s.Bytes())
 	}
+}
+
+// What the kernel could not write once it forgets; the next sync of the file says that all is well.
+func TestAfterAFailedSyncNothingInTheFileIsDurable(t *testing.T) {
+	b := newBrittle()
+	slow := &failOnce{slowSync{FS: b, gate: make(chan struct{})}, make(chan struct{})}
+	s, _ := open1(t, Options{Path: "/s", FS: slow, Full: true})
+	f := s.Create("in.0", Meta{Tag: "t"})
+	var wg sync.WaitGroup
+	var said [2]error
+	for i := range said {
+		wg.Add(1)
+		if err := f.Append(numbered(i, 10), 1, func(err error) { said[i] = err; wg.Done() }); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			<-slow.begun
+		}
+	}
+	close(slow.gate)
+	wg.Wait()
+	if said[0] == nil || said[1] == nil {
+		t.Errorf("the batches were told %v and %v", said[0], said[1])
+	}
+}
+
+type failOnce struct {
+	slowSync
+	begun chan struct{}
+}
+
+func (s *failOnce) Create(name string) (Handle, error) {
+	h, err := s.FS.Create(name)
+	return &failingHandle{slowHandle{h, &s.slowSync}, s}, err
+}
+
+type failingHandle struct {
+	slowHandle
+	of *failOnce
+}
+
+func (h *failingHandle) Sync() error {
+	if h.s.count() == 0 {
+		close(h.of.begun)
+		_ = h.slowHandle.Sync()
+		return errors.New("input/output error")
+	}
+	return h.slowHandle.Sync()
 }

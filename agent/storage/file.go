@@ -18,15 +18,16 @@ type File struct {
 	stream string
 	name   string
 
-	mu      sync.Mutex
-	handle  Handle // while it grows
-	start   int64  // where the content begins
-	size    int64  // of the content
-	crc     uint32
-	records int // -1: nobody has looked yet
-	locked  bool
-	gone    bool
-	damage  error // why it is not deleted when it is done, but put aside
+	mu       sync.Mutex
+	handle   Handle // while it grows
+	start    int64  // where the content begins
+	size     int64  // of the content
+	crc      uint32
+	records  int // -1: nobody has looked yet
+	locked   bool
+	gone     bool
+	unsynced error // the disk did not take what was written
+	damage   error // why it is not deleted when it is done, but put aside
 }
 
 // Name says which chunk it is: the input's folder and the file's name.
