@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -30,7 +31,9 @@ func TestAChunkThatIsGoneIsLostForEveryRoute(t *testing.T) {
 	s, _ := open1(t, Options{Path: dir})
 	for _, harm := range []func(path string) error{
 		os.Remove,
-		func(path string) error { return os.WriteFile(path, chunkFile(Meta{Kind: event.Logs, Tag: "t"}, []byte("\xc1\xc1\xc1")), 0o600) },
+		func(path string) error {
+			return os.WriteFile(path, chunkFile(Meta{Kind: event.Logs, Tag: "t"}, []byte("\xc1\xc1\xc1")), 0o600)
+		},
 	} {
 		f := s.Create("in.0", Meta{Tag: "t"})
 		if err := f.Append(numbered(1, 10), 1, nil); err != nil {
@@ -98,4 +101,28 @@ func (h *failingHandle) Sync() error {
 		return errors.New("input/output error")
 	}
 	return h.slowHandle.Sync()
+}
+
+func TestAnUnreadableLetterHidesNoOther(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "rejected")
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("a_500_http.0_0x7f.flb", "cut off")
+	write("b.flb", "cut off")
+	write("b.json", "{")
+	s, _ := open1(t, Options{Path: root, Rejected: "rejected"})
+	if _, err := s.Bury(Letter{Tag: "t", Output: "o", Records: 1}, event.Logs, numbered(1, 10), 1000); err != nil {
+		t.Errorf("a letter is not kept since others are damaged: %v", err)
+	}
+	all, err := Letters(dir)
+	if err != nil || len(all) != 3 {
+		t.Errorf("%d letters, %v", len(all), err)
+	}
 }

@@ -154,6 +154,9 @@ func Letters(dir string) ([]Letter, error) {
 			continue
 		}
 		l, err := readLetter(dir, id)
+		if errors.Is(err, errNotExist) { // somebody has just dropped or replayed it
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -164,34 +167,34 @@ func Letters(dir string) ([]Letter, error) {
 }
 
 func readLetter(dir, id string) (Letter, error) {
-	l := Letter{ID: id}
 	name := filepath.Join(dir, id+extension)
+	info, err := stat(name)
+	if err != nil {
+		return Letter{}, err
+	}
+	l := Letter{ID: id}
 	about, err := readWhole(filepath.Join(dir, id+".json"))
 	if err == nil {
-		if err = json.Unmarshal(about, &l); err != nil {
-			return l, fmt.Errorf("%s: %w", filepath.Join(dir, id+".json"), err)
-		}
+		err = json.Unmarshal(about, &l)
+	}
+	if err == nil {
 		return l, nil
 	}
-	if !errors.Is(err, errNotExist) {
-		return l, err
-	}
-	// One of Fluent Bit's: TAG_STATUS_OUTPUT_POINTER.
-	c, _, err := OpenLetter(dir, id)
-	if err != nil {
-		return l, err
-	}
-	defer c.Release()
-	l.Tag, l.Records, l.Bytes = c.Tag, c.Len(), int64(len(c.Bytes()))
+	// One of Fluent Bit's: TAG_STATUS_OUTPUT_POINTER. Ours begin alike, in case the other file is damaged.
+	l = Letter{ID: id, Time: info.ModTime(), Bytes: info.Size()}
 	if parts := strings.Split(id, "_"); len(parts) >= 4 {
 		n := len(parts)
-		l.Output, l.Reason = parts[n-2], "status "+parts[n-3]
-		if l.Tag == "" {
-			l.Tag = strings.Join(parts[:n-3], "_")
-		}
+		l.Tag, l.Output, l.Reason = strings.Join(parts[:n-3], "_"), parts[n-2], "status "+parts[n-3]
 	}
-	if info, err := statTime(name); err == nil {
-		l.Time = info
+	c, _, err := OpenLetter(dir, id)
+	if err != nil { // it hides no other
+		l.Error = err.Error()
+		return l, nil
+	}
+	defer c.Release()
+	l.Records, l.Bytes = c.Len(), int64(len(c.Bytes()))
+	if c.Tag != "" {
+		l.Tag = c.Tag
 	}
 	return l, nil
 }
