@@ -248,7 +248,7 @@ type namer struct {
 func (n *namer) next() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	t := time.Now()
+	t := time.Now().Round(0) // of the wall's clock, which may go back; without that it would look as if it never did
 	if !t.After(n.last) {
 		t = n.last.Add(1)
 	}
