@@ -1,9 +1,12 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -126,3 +129,26 @@ func TestAnUnreadableLetterHidesNoOther(t *testing.T) {
 		t.Errorf("%d letters, %v", len(all), err)
 	}
 }
+
+func TestAReplayedLetterThatCannotBeReadIsTold(t *testing.T) {
+	root := t.TempDir()
+	var log bytes.Buffer
+	s, _ := open1(t, Options{Path: root, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	stream := filepath.Join(root, replayStream)
+	if err := errors.Join(os.Mkdir(stream, 0o700), os.WriteFile(filepath.Join(stream, "1-1.1.flb"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s.FS = unreadable{s.FS}
+	for range 2 {
+		if got := s.Arrivals(); len(got) != 0 {
+			t.Errorf("arrived: %v", got)
+		}
+	}
+	if n := strings.Count(log.String(), "input/output error"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, log.String())
+	}
+}
+
+type unreadable struct{ FS }
+
+func (unreadable) Open(string) (Handle, error) { return nil, errors.New("input/output error") }

@@ -264,7 +264,10 @@ func (s *Store) Arrivals() []*File {
 		if s.arrived[e.Name()] {
 			continue
 		}
-		if f, err := s.look(replayStream, e.Name()); err == nil && f != nil {
+		f, err := s.look(replayStream, e.Name())
+		if err != nil {
+			s.Log.Error(fmt.Sprintf("%v; the dead letter stays where it is until the next start", err))
+		} else if f != nil {
 			all = append(all, f)
 		}
 	}
