@@ -354,6 +354,7 @@ func (p *Pipeline) tick() {
 	}
 	p.flushSoon()
 	p.disk.probe()
+	p.memory.probe()
 	p.takeArrivals()
 	for _, o := range p.outputs {
 		o.sumUp(false)

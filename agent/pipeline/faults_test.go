@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,5 +33,30 @@ func TestAChunkOfWhichNothingIsLeftIsGivenUpByEveryOutput(t *testing.T) {
 			}
 		})
 		r.runFor(t, time.Minute)
+	})
+}
+
+func TestASpillThatFailedIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "later")
+		r := mustBuild(t, func(s *Settings) {
+			s.MemoryBudget, s.Storage = 100_000, Storage{SpillLimit: 1e6, spillInto: []string{dir}}
+		},
+			"input source tag=a n=24 size=8000 pause=2", "output sink match=* mode=dead")
+		time.AfterFunc(time.Minute, func() {
+			if n := r.p.inputs[0].counters.Records.Load(); n == 24 {
+				t.Error("the input was not paused while there was no spill")
+			}
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Error(err)
+			}
+		})
+		r.runFor(t, 200*time.Second)
+		if n := r.p.inputs[0].counters.Records.Load(); n != 24 {
+			t.Errorf("the input brought %d of 24 records", n)
+		}
+		if n := strings.Count(r.log.String(), "cannot be put into a temporary file"); n > 3 {
+			t.Errorf("told %d times", n)
+		}
 	})
 }
