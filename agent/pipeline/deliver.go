@@ -236,10 +236,9 @@ func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 // retry queues d again, later, or gives it up when its limit is reached.
 func (o *output) retry(d *delivery, err error, again bool) {
 	limit, poison := o.settings.retries, plugin.Poisoned(err)
-	if poison { // the fault is the plugin's: such a chunk is set aside, but never thrown away
-		if o.pipe().keepsRejected() {
+	if poison { // the fault is the plugin's: such a chunk is set aside where that is possible
+		if o.giveUp(d, Poisoned, err) {
 			o.counters.Errors.Add(1)
-			o.giveUp(d, Poisoned, err)
 			return
 		}
 		limit = unlimited

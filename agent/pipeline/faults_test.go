@@ -60,3 +60,16 @@ func TestASpillThatFailedIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestAPoisonedChunkThatCannotBeSetAsideIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := inDir(t.TempDir(), func(s *Settings) {
+			s.Storage.Rejected, s.Storage.KeepRejected, s.Storage.RejectedLimit = "rejected", true, 1
+		})
+		r := mustBuild(t, set, "input source tag=a n=3", "output sink match=* mode=poison")
+		r.runFor(t, 10*time.Second)
+		if lost, saved := r.p.lost[Poisoned].Load(), r.p.saved.records.Load(); lost != 0 || saved != 3 {
+			t.Errorf("%d of 3 records were thrown away and %d saved:\n%s", lost, saved, r.log.String())
+		}
+	})
+}
