@@ -18,7 +18,6 @@ var cures = [reasons]string{
 	StorageFull: "raise storage.total_limit_size, storage.memory_budget or storage.spill_limit, or set storage.full_action to block",
 	Rejected:    "set storage.keep.rejected to keep such chunks",
 	Damaged:     "what is left of it is in .quarantine below storage.path",
-	Poisoned:    "mend the plugin, and then deliver it with fluent-bit dlq replay",
 	RingFull:    "raise mem_buf_limit, or set storage.type to memory or filesystem, which let the input wait",
 }
 
