@@ -1,9 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -154,7 +154,6 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	d.attempts++
 	err := guard(func() error { return o.flush(ctx, d) })
 	o.mu.Lock()
-	delete(o.flying, d)
 	failures := o.failures
 	rejection := plugin.Rejected(err)
 	if o.failures++; err == nil || rejection != nil {
@@ -176,10 +175,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	case plugin.Dropped(err):
 		o.counters.Errors.Add(1)
 		o.giveUp(d, Rejected, err)
-	case ctx.Err() != nil: // cut short: whoever ends the output sees to what is left
-		o.mu.Lock()
-		o.ready = append(o.ready, d)
-		o.mu.Unlock()
+	case ctx.Err() != nil: // cut short: whoever ends the output sees to what is left, this one still among it
 	default:
 		o.retry(d, err, failures > 0)
 	}
@@ -261,6 +257,7 @@ func (o *output) retry(d *delivery, err error, again bool) {
 		wait = time.Second
 	}
 	o.waiting[d] = time.AfterFunc(wait, func() { o.again(d) })
+	delete(o.flying, d)
 	o.mu.Unlock()
 	o.noteWait(wait)
 	level := slog.LevelWarn
@@ -327,29 +324,23 @@ func (o *output) spare() {
 
 // abandon keeps what was not delivered for another run, as far as that can be done.
 func (o *output) abandon() {
-	for d := range o.rest() {
+	for _, d := range o.rest() {
 		o.keep(d)
 	}
 }
 
-// rest takes everything out of the queue, the oldest first, and then goes on with what a plugin that does
-// not return still has.
-func (o *output) rest() iter.Seq[*delivery] {
-	return func(yield func(*delivery) bool) {
-		for d := o.oldest(); d != nil; d = o.oldest() {
-			if !yield(d) {
-				return
-			}
-		}
-		o.mu.Lock()
-		stuck := slices.Collect(maps.Keys(o.flying))
-		o.mu.Unlock()
-		for _, d := range stuck {
-			if !yield(d) {
-				return
-			}
-		}
+// rest takes everything out of the queue, the oldest first, also what a plugin that does not return still has.
+func (o *output) rest() []*delivery {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, t := range o.waiting {
+		t.Stop()
 	}
+	all := slices.Concat(o.ready, slices.Collect(maps.Keys(o.waiting)), slices.Collect(maps.Keys(o.flying)))
+	o.ready = nil
+	clear(o.waiting)
+	slices.SortFunc(all, func(a, b *delivery) int { return cmp.Compare(a.id, b.id) })
+	return all
 }
 
 func (o *output) keep(d *delivery) {
@@ -369,6 +360,9 @@ func (o *output) settle(d *delivery, how event.Outcome) {
 		d.in.busy.retries.Add(-d.retries)
 		o.pipe().memory.discard(d)
 		d.finish(o.pipe(), o.shown(), how)
+		o.mu.Lock()
+		delete(o.flying, d)
+		o.mu.Unlock()
 		o.pending.Done()
 		o.pipe().unblocked(o)
 	}

@@ -73,3 +73,19 @@ func TestAPoisonedChunkThatCannotBeSetAsideIsKept(t *testing.T) {
 		}
 	})
 }
+
+func TestALongQueueIsLeftInNoTime(t *testing.T) {
+	r := mustBuild(t, nil, "input source tag=a", "output sink match=*")
+	o := r.p.outputs[0]
+	for i := range 50_000 {
+		o.pending.Add(1)
+		d := &delivery{stored: &stored{id: uint64(i), in: r.p.inputs[0]}}
+		d.left.Store(1)
+		o.waiting[d] = time.AfterFunc(time.Hour, func() {})
+	}
+	begin := time.Now()
+	o.abandon()
+	if took := time.Since(begin); took > 2*time.Second || o.pending.count() != 0 {
+		t.Errorf("it took %v, and %d chunks are left", took, o.pending.count())
+	}
+}

@@ -185,7 +185,7 @@ func (o *output) handOver(next *Pipeline) {
 		o.abandon()
 		return
 	}
-	for d := range o.rest() {
+	for _, d := range o.rest() {
 		if d.over.Swap(true) {
 			continue
 		}
