@@ -103,16 +103,16 @@ func (o *output) remove(fits func(*delivery) bool) *delivery {
 			first = d
 		}
 	}
+	at := -1 // in ready, where those that have come back stand behind younger ones
 	for i, d := range o.ready {
-		if first != nil && first.id < d.id {
-			break
-		}
-		if fits(d) {
-			o.ready = slices.Delete(o.ready, i, i+1)
-			return d
+		if (first == nil || d.id < first.id) && fits(d) {
+			first, at = d, i
 		}
 	}
-	if first != nil {
+	switch {
+	case at >= 0:
+		o.ready = slices.Delete(o.ready, at, at+1)
+	case first != nil:
 		o.waiting[first].Stop()
 		delete(o.waiting, first)
 	}

@@ -89,3 +89,17 @@ func TestALongQueueIsLeftInNoTime(t *testing.T) {
 		t.Errorf("it took %v, and %d chunks are left", took, o.pending.count())
 	}
 }
+
+func TestTheOldestChunkIsOldestWhereverItStands(t *testing.T) {
+	r := mustBuild(t, nil, "input source tag=a", "output sink match=*")
+	o := r.p.outputs[0]
+	for _, id := range []uint64{5, 6, 3, 7} { // 3 and 7 have come back for their next attempt
+		o.ready = append(o.ready, &delivery{stored: &stored{id: id}})
+	}
+	o.waiting[&delivery{stored: &stored{id: 4}}] = time.AfterFunc(time.Hour, func() {})
+	for want := range uint64(5) {
+		if d := o.oldest(); d.id != want+3 {
+			t.Errorf("the oldest but %d is %d", want, d.id)
+		}
+	}
+}
