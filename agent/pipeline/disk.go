@@ -250,25 +250,30 @@ func (p *Pipeline) routesOf(m storage.Meta, replayed bool) []*output {
 
 // save keeps a chunk for the next run as far as that can be done, and counts how it went.
 func (p *Pipeline) save(s *stored) {
-	n := s.count()
 	switch {
 	case s.inFile():
-		p.saved.count(n)
+		p.saved.count(s.count())
 		p.park(s.file)
-	case p.disk.store != nil && p.write(s):
-		p.saved.count(n)
-		s.settle(event.Delivered) // it is durable now
-	case s.in.replays && len(s.holds) > 0:
-		p.reread.count(n)
-	default:
-		p.lost[Shutdown].Add(n)
-		for _, o := range s.kept {
-			o.counters.DroppedRecords.Add(n)
-		}
+	case p.disk.store == nil || !p.write(s):
+		p.unsaved(s)
 	}
 }
 
-// write puts a chunk that was in memory into a file.
+// unsaved counts a chunk that is in no file.
+func (p *Pipeline) unsaved(s *stored) {
+	n := s.count()
+	if s.in.replays && s.held() {
+		p.reread.count(n)
+		return
+	}
+	p.lost[Shutdown].Add(n)
+	for _, o := range s.kept {
+		o.counters.DroppedRecords.Add(n)
+	}
+}
+
+// write puts a chunk that was in memory into a file, and reports whether the file took it. The chunk is
+// settled when it is durable there.
 func (p *Pipeline) write(s *stored) bool {
 	c, err := p.memory.take(s)
 	if err != nil {
@@ -276,16 +281,25 @@ func (p *Pipeline) write(s *stored) bool {
 	}
 	defer p.memory.done(s, false)
 	f := p.disk.store.Create(s.in.name, storage.Meta{Kind: s.kind, Tag: s.tag, Routes: s.ways})
-	if err := f.Append(c.Bytes(), c.Len(), nil); err != nil {
+	err = f.Append(c.Bytes(), c.Len(), func(err error) {
+		if err != nil {
+			p.disk.log.Error(fmt.Sprintf("%v cannot be saved: %v", s, err))
+			p.unsaved(s)
+			return
+		}
+		p.saved.count(s.count())
+		s.settle(event.Delivered)
+		if s.file != nil {
+			s.file.Delete() // it was cut short by a failing disk
+		}
+	})
+	if err != nil {
 		p.disk.log.Error(fmt.Sprintf("%v cannot be saved: %v", s, err))
 		return false
 	}
 	f.Lock()
 	for _, route := range s.had {
 		f.Done(route)
-	}
-	if s.file != nil {
-		s.file.Delete() // it was cut short by a failing disk
 	}
 	p.park(f)
 	return true

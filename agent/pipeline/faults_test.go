@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/storage"
 )
 
 func TestAChunkOfWhichNothingIsLeftIsGivenUpByEveryOutput(t *testing.T) {
@@ -102,4 +105,21 @@ func TestTheOldestChunkIsOldestWhereverItStands(t *testing.T) {
 			t.Errorf("the oldest but %d is %d", want, d.id)
 		}
 	}
+}
+
+func TestWhatTheDiskDoesNotSyncIsNotSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken atomic.Bool
+		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) {
+			s.Storage.Full, s.Storage.fileSystem = true, noSync{flaky{storage.Disk(), &broken}}
+		}), "input source tag=a n=5", "output sink match=* mode=dead")
+		broken.Store(true)
+		r.runFor(t, 5*time.Second)
+		if n := r.settled.of("delivered"); n != 0 {
+			t.Errorf("%d batches count as durable", n)
+		}
+		if lost, saved := r.p.lost[Shutdown].Load(), r.p.saved.records.Load(); lost != 5 || saved != 0 {
+			t.Errorf("%d of 5 records count as lost, %d as saved:\n%s", lost, saved, r.log.String())
+		}
+	})
 }

@@ -80,6 +80,13 @@ func (s *stored) hold(h event.Hold) {
 	}
 }
 
+// held reports whether batches wait to be settled with the chunk.
+func (s *stored) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.holds) > 0
+}
+
 // finish notes that one route is done with the chunk.
 func (s *stored) finish(p *Pipeline, route string, how event.Outcome) {
 	for {
