@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,15 +19,16 @@ type Runner struct {
 	current  atomic.Pointer[Pipeline]
 	changed  chan struct{} // holds one after a reload
 	reloads  atomic.Uint64
-	mu       sync.Mutex     // one reload or shutdown at a time
-	stopped  bool           // guarded by mu
-	ending   chan struct{}  // closed when the agent stops
+	mu       sync.Mutex      // one reload or shutdown at a time
+	ending   context.Context // ends when the agent stops
+	end      func()
 	draining sync.WaitGroup // instances that a reload has left behind
 }
 
 // NewRunner returns a runner of p, which must have been started.
 func NewRunner(p *Pipeline) *Runner {
-	r := &Runner{changed: make(chan struct{}, 1), ending: make(chan struct{})}
+	r := &Runner{changed: make(chan struct{}, 1)}
+	r.ending, r.end = context.WithCancel(context.Background())
 	r.current.Store(p)
 	return r
 }
@@ -46,10 +48,13 @@ func (r *Runner) Run(ctx context.Context) int {
 	}
 	p.launch()
 	code := r.loop(ctx)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stopped = true
-	close(r.ending)
+	r.end()
+	r.Pipeline().leaveSources() // a filter that hangs lets a reload go on with that
+	if within(r.mu.Lock, after(p.set.Grace/2)) {
+		defer r.mu.Unlock()
+	} else {
+		p.log.Warn("a reload does not end; going on without it")
+	}
 	p = r.Pipeline()
 	within(r.draining.Wait, time.After(2*closeTimeout)) // what is left comes to p
 	p.shutdown()
@@ -83,9 +88,12 @@ func (r *Runner) loop(ctx context.Context) (code int) {
 func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped {
-		return fmt.Errorf("the agent stops")
+	if r.ending.Err() != nil {
+		return errStops
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(r.ending, stop)()
 	old := r.Pipeline()
 	next.books = old.books
 	gone := next.adopt(old)
@@ -95,27 +103,33 @@ func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) err
 	for _, in := range append(slices.Clone(next.inputs), next.emitter) {
 		in.move(next)
 	}
+	if r.ending.Err() != nil { // old is on its way to its end
+		next.undo(len(next.parts()))
+		return errStops
+	}
 	for _, o := range next.outputs {
 		o.home.Store(next)
 	}
-	r.current.Store(next)
 	if !gone.stopInputs(after(next.set.Grace / 2)) {
 		next.log.Warn("an input that was removed does not end; going on without it")
 	}
-	gone.drain(ctx)
+	gone.giveOut(after(next.set.Grace / 2))
 	gone.flush()
 	next.launch()
+	r.current.Store(next)
 	r.reloads.Add(1)
 	select {
 	case r.changed <- struct{}{}:
 	default:
 	}
 	r.draining.Go(func() {
-		gone.retire(next, r.ending)
+		gone.retire(next, r.ending.Done())
 		drained()
 	})
 	return nil
 }
+
+var errStops = errors.New("the agent stops")
 
 // adopt replaces what p and old have in common by the instances of old, which run. It returns the rest of
 // those.

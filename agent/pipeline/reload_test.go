@@ -218,9 +218,14 @@ func TestReloadWhileTheAgentStopsIsRefused(t *testing.T) {
 	})
 }
 
-func (s *sink) Start(context.Context) error {
-	if s.mode == "unstartable" {
+func (s *sink) Start(ctx context.Context) error {
+	s.got.add("starts " + s.env.Name)
+	switch s.mode {
+	case "unstartable":
 		return errors.New("no such host")
+	case "starting":
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	return nil
 }

@@ -197,7 +197,10 @@ func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*P
 	t.Helper()
 	specs := plugin.Set{
 		Inputs:  []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
-		Filters: []plugin.Spec[plugin.Filter]{{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }}},
+		Filters: []plugin.Spec[plugin.Filter]{
+			{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }},
+			{Name: "staller", Config: func() plugin.Config[plugin.Filter] { return new(staller) }},
+		},
 		Outputs: []plugin.Spec[plugin.Output]{{Name: "sink", Config: func() plugin.Config[plugin.Output] { return &sink{got: &r.got} }}},
 	}
 	var tree config.Tree

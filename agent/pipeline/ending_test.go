@@ -1,0 +1,66 @@
+package pipeline
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// In real time, because the fake clock stands still while a goroutine waits for a lock.
+func TestAHangingFilterDoesNotHoldUpTheEnd(t *testing.T) {
+	for _, filters := range []string{
+		"filter staller match=*",
+		"filter staller match=* deaf=on",
+		"filter holder match=b|filter staller match=*",
+		"filter holder match=b|filter staller match=* deaf=on",
+	} {
+		for _, reload := range []bool{false, true} {
+			quick := func(s *Settings) { s.Flush, s.Grace = 20*time.Millisecond, 500*time.Millisecond }
+			sections := append(strings.Split(filters, "|"), "input source tag=a n=3", "input source tag=b n=3", "output sink match=*")
+			r := mustBuild(t, quick, sections...)
+			next, err := buildIn(t, r, quick, append(sections, "output sink match=* alias=more")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.p.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			run := NewRunner(r.p)
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan int, 1)
+			go func() { done <- run.Run(ctx) }()
+			time.Sleep(100 * time.Millisecond)
+			if reload {
+				go func() { _ = run.Reload(context.Background(), next, func() {}) }()
+				time.Sleep(100 * time.Millisecond)
+			}
+			stop()
+			select {
+			case <-done:
+			case <-time.After(5 * time.Second):
+				t.Errorf("%s, reload %v: there is no end", filters, reload)
+			}
+		}
+	}
+}
+
+// A reload by HTTP goes on when its client has gone, so nothing but the agent's end can cut it short.
+func TestAStartThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=3", "output sink match=*")
+		var failed error
+		var began time.Time
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(3 * time.Second)
+			next := r.next(t, "input source tag=a n=3", "output sink match=* mode=starting")
+			go func() { failed = run.Reload(context.Background(), next, func() {}) }()
+			time.Sleep(time.Second)
+			began = time.Now()
+		})
+		if took := time.Since(began); took > 5*time.Second || failed == nil {
+			t.Errorf("the end took %v, the reload said %v", took, failed)
+		}
+	})
+}
