@@ -50,17 +50,40 @@ func TestAHangingFilterDoesNotHoldUpTheEnd(t *testing.T) {
 func TestAStartThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, nil, "input source tag=a n=3", "output sink match=*")
-		var failed error
+		failed := make(chan error, 1)
 		var began time.Time
 		reloading(t, r, func(run *Runner) {
 			time.Sleep(3 * time.Second)
 			next := r.next(t, "input source tag=a n=3", "output sink match=* mode=starting")
-			go func() { failed = run.Reload(context.Background(), next, func() {}) }()
+			go func() { failed <- run.Reload(context.Background(), next, func() {}) }()
 			time.Sleep(time.Second)
 			began = time.Now()
 		})
-		if took := time.Since(began); took > 5*time.Second || failed == nil {
-			t.Errorf("the end took %v, the reload said %v", took, failed)
+		if took, err := time.Since(began), <-failed; took > 5*time.Second || err == nil {
+			t.Errorf("the end took %v, the reload said %v", took, err)
 		}
 	})
+}
+
+func TestAReloadBeforeTheAgentRunsWaitsForThat(t *testing.T) {
+	r := mustBuild(t, nil, "input source tag=a n=3", "output sink match=*")
+	if err := r.p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run := NewRunner(r.p)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		err := run.Reload(t.Context(), r.next(t, "input source tag=a n=3", "output sink match=*"), func() {})
+		stop()
+		done <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	run.Run(ctx)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := r.got.of("starts sink.0"); n != 1 {
+		t.Errorf("the output was started %d times", n)
+	}
 }

@@ -19,7 +19,7 @@ type Runner struct {
 	current  atomic.Pointer[Pipeline]
 	changed  chan struct{} // holds one after a reload
 	reloads  atomic.Uint64
-	mu       sync.Mutex      // one reload or shutdown at a time
+	mu       sync.Mutex      // one reload or shutdown at a time, and none before Run
 	ending   context.Context // ends when the agent stops
 	end      func()
 	draining sync.WaitGroup // instances that a reload has left behind
@@ -30,6 +30,7 @@ func NewRunner(p *Pipeline) *Runner {
 	r := &Runner{changed: make(chan struct{}, 1)}
 	r.ending, r.end = context.WithCancel(context.Background())
 	r.current.Store(p)
+	r.mu.Lock()
 	return r
 }
 
@@ -47,6 +48,7 @@ func (r *Runner) Run(ctx context.Context) int {
 		p.log.Debug(line)
 	}
 	p.launch()
+	r.mu.Unlock()
 	code := r.loop(ctx)
 	r.end()
 	r.Pipeline().leaveSources() // a filter that hangs lets a reload go on with that

@@ -196,7 +196,7 @@ func build(t *testing.T, edit func(*Settings), sections ...string) (r *rig, err 
 func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*Pipeline, error) {
 	t.Helper()
 	specs := plugin.Set{
-		Inputs:  []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
+		Inputs: []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
 		Filters: []plugin.Spec[plugin.Filter]{
 			{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }},
 			{Name: "staller", Config: func() plugin.Config[plugin.Filter] { return new(staller) }},
