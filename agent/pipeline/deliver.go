@@ -39,6 +39,7 @@ type output struct {
 	hurried  bool                      // the pipeline stops: no long waits any more
 	failures int                       // in a row, over all chunks
 	bursts   [reasons]burst
+	after    func(*delivery) // takes what comes after the end; nil before that
 }
 
 // delivery is one chunk on its way to one output.
@@ -54,9 +55,17 @@ type delivery struct {
 func (o *output) accept(s *stored) {
 	o.pending.Add(1)
 	o.counters.Queued.Add(uint64(s.size))
+	d := &delivery{stored: s}
 	o.mu.Lock()
-	o.ready = append(o.ready, &delivery{stored: s})
+	after := o.after
+	if after == nil {
+		o.ready = append(o.ready, d)
+	}
 	o.mu.Unlock()
+	if after != nil {
+		after(d)
+		return
+	}
 	o.signal()
 	o.relieve()
 }
@@ -323,24 +332,24 @@ func (o *output) spare() {
 }
 
 // abandon keeps what was not delivered for another run, as far as that can be done.
-func (o *output) abandon() {
-	for _, d := range o.rest() {
-		o.keep(d)
-	}
-}
+func (o *output) abandon() { o.end(o.keep) }
 
-// rest takes everything out of the queue, the oldest first, also what a plugin that does not return still has.
-func (o *output) rest() []*delivery {
+// end takes everything out of the queue and has see see to it: the oldest first, also what a plugin that does
+// not return still has, and what comes later, since a chunk may be on its way here.
+func (o *output) end(see func(*delivery)) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	for _, t := range o.waiting {
 		t.Stop()
 	}
 	all := slices.Concat(o.ready, slices.Collect(maps.Keys(o.waiting)), slices.Collect(maps.Keys(o.flying)))
 	o.ready = nil
 	clear(o.waiting)
+	o.after = see
+	o.mu.Unlock()
 	slices.SortFunc(all, func(a, b *delivery) int { return cmp.Compare(a.id, b.id) })
-	return all
+	for _, d := range all {
+		see(d)
+	}
 }
 
 func (o *output) keep(d *delivery) {

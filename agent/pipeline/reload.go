@@ -201,16 +201,16 @@ func (o *output) handOver(next *Pipeline) {
 		o.abandon()
 		return
 	}
-	for _, d := range o.rest() {
+	o.end(func(d *delivery) {
 		if d.over.Swap(true) {
-			continue
+			return
 		}
 		d.in.busy.retries.Add(-d.retries)
 		o.pipe().memory.discard(d)
 		next.outputs[i].accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))
 		o.pending.Done()
-	}
+	})
 }
 
 // fingerprint says everything that makes an instance what it is.

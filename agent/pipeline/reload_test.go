@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/storage"
 )
 
 // reloading runs a rig's pipeline, has f do something to it, and stops it.
@@ -228,4 +230,47 @@ func (s *sink) Start(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// lingering is a disk that takes its time with each close.
+type lingering struct{ storage.FS }
+
+func (f lingering) Create(name string) (storage.Handle, error) {
+	h, err := f.FS.Create(name)
+	return lingeringHandle{h}, err
+}
+
+type lingeringHandle struct{ storage.Handle }
+
+func (h lingeringHandle) Close() error {
+	time.Sleep(5 * time.Second)
+	return h.Handle.Close()
+}
+
+func TestChunksThatAreOnTheirWayWhileTheirOutputChangesGoToTheNewOne(t *testing.T) {
+	for _, alias := range []string{"x", "z"} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			slow := inDir(dir, func(s *Settings) { s.Storage.fileSystem = lingering{storage.Disk()} })
+			const input = "input source tag=a n=3 storage.type=filesystem"
+			r := mustBuild(t, slow, input, "output sink match=* mode=dead alias=x")
+			reloading(t, r, func(run *Runner) {
+				time.Sleep(1500 * time.Millisecond) // the flush is on its way
+				next, err := buildIn(t, r, slow, input, "output sink match=* alias="+alias)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := run.Reload(t.Context(), next, func() {}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if n := r.got.of("records x"); alias == "x" && n != 3 {
+					t.Errorf("%d of 3 records came to the new output", n)
+				}
+				if n := len(r.p.disk.parked); alias != "x" && n != 1 {
+					t.Errorf("%d chunks wait for an output", n)
+				}
+			})
+		})
+	}
 }
