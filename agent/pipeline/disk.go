@@ -261,14 +261,17 @@ func (p *Pipeline) save(s *stored) {
 
 // unsaved counts a chunk that is in no file.
 func (p *Pipeline) unsaved(s *stored) {
-	n := s.count()
-	if s.in.replays && s.held() {
+	n, stops := s.count(), p.stops.Load()
+	if stops && s.in.replays && s.held() {
 		p.reread.count(n)
 		return
 	}
 	p.lost[Shutdown].Add(n)
 	for _, o := range s.kept {
 		o.counters.DroppedRecords.Add(n)
+	}
+	if !stops { // a reload took the output away, and nobody must wait for it any longer
+		s.settle(event.GivenUp)
 	}
 }
 

@@ -90,6 +90,7 @@ type books struct {
 	saved     amount // for another run
 	reread    amount // lost here, but the source still has them
 	stop      chan int
+	stops     atomic.Bool // the agent stops
 }
 
 type custom struct {

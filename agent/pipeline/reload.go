@@ -50,6 +50,7 @@ func (r *Runner) Run(ctx context.Context) int {
 	p.launch()
 	r.mu.Unlock()
 	code := r.loop(ctx)
+	p.stops.Store(true)
 	r.end()
 	r.Pipeline().leaveSources() // a filter that hangs lets a reload go on with that
 	if within(r.mu.Lock, after(p.set.Grace/2)) {

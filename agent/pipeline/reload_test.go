@@ -112,6 +112,7 @@ func TestChunksOfAChangedOutputAreHandedOver(t *testing.T) {
 func TestChunksOfARemovedOutputAreDeliveredOrCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, nil, "input source tag=a n=10 pause=1", "output sink match=* mode=dead alias=x", "output sink match=* alias=y mode=once")
+		r.p.inputs[0].replays = true // but not while the agent runs
 		reloading(t, r, func(run *Runner) {
 			time.Sleep(10*time.Second + 500*time.Millisecond)
 			if err := run.Reload(t.Context(), r.next(t, "input source tag=a n=10 pause=1", "output sink match=b alias=z"), func() {}); err != nil {
@@ -124,6 +125,9 @@ func TestChunksOfARemovedOutputAreDeliveredOrCounted(t *testing.T) {
 		}
 		if n := r.p.lost[Shutdown].Load(); n != 10 {
 			t.Errorf("%d of 10 records are counted as lost", n)
+		}
+		if n := r.settled.of("given up"); n != 10 {
+			t.Errorf("%d of 10 batches were settled", n)
 		}
 		if !strings.Contains(r.log.String(), "could not be delivered before the output was removed") {
 			t.Errorf("the log says nothing:\n%s", r.log.String())
