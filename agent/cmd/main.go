@@ -108,7 +108,7 @@ func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c comm
 		return fail(stderr, err, exitUsage)
 	}
 	defer boundMemory(a.service.Storage.MemoryBudget)()
-	h := &host{args: args, built: built, agent: a, sink: a.sink, workers: a.workers}
+	h := &host{args: args, built: built, agent: a, sink: a.sink, log: a.log, workers: a.workers}
 	h.modules.Store(mods)
 	defer func() { h.modules.Load().close(a.log) }()
 	p, err := pipeline.Build(a.tree, with(built, mods.set), a.settings(mods, h.Metrics))
