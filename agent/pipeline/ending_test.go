@@ -87,3 +87,25 @@ func TestAReloadBeforeTheAgentRunsWaitsForThat(t *testing.T) {
 		t.Errorf("the output was started %d times", n)
 	}
 }
+
+func TestAnInputDoesNotWaitForAnOutputThatIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		patient := func(s *Settings) { s.Grace = -1 } // until everything is delivered
+		const input, other = "input source tag=a n=20 pause=2", "output sink match=* alias=other"
+		r := mustBuild(t, patient, input, "output sink match=* mode=dead storage.total_limit_size=100 storage.full_action=block", other)
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(time.Minute)
+			next, err := buildIn(t, r, patient, input, other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Reload(t.Context(), next, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if n := r.got.of("records other"); n != 20 {
+				t.Errorf("%d of 20 records arrived", n)
+			}
+		})
+	})
+}

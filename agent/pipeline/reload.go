@@ -113,6 +113,7 @@ func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) err
 	for _, o := range next.outputs {
 		o.home.Store(next)
 	}
+	next.madeRoom() // for inputs that wait for an output that is gone
 	if !gone.stopInputs(after(next.set.Grace / 2)) {
 		next.log.Warn("an input that was removed does not end; going on without it")
 	}
