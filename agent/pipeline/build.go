@@ -141,6 +141,7 @@ func (b *builder) input(s config.Section) {
 		b.fail(err)
 		return
 	}
+	in.print += fmt.Sprintf(" storage %d", in.storage) // the service may have said it
 	if r := &in.settings.rate; r.on && r.maxBytes == 0 && r.maxRecords == 0 {
 		b.warn(s.Pos, "set rate_gate.max_bytes or rate_gate.max_records", "the rate gate of %s has no limit and is always open", in.shown())
 	}
@@ -221,6 +222,7 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 			o.unmatched = true
 		}
 	}
+	o.print += " match " + set.match // the rest of the configuration may have said it
 	if o.matcher, err = newMatcher(set.matching); err != nil {
 		b.fail(err)
 		return

@@ -217,7 +217,7 @@ func (o *output) handOver(next *Pipeline) {
 
 // fingerprint says everything that makes an instance what it is.
 func (b *builder) fingerprint(kind string, sec config.Section) string {
-	s := kind + config.Fingerprint(sec)
+	s := fmt.Sprint(kind, b.set.JSON, config.Fingerprint(sec))
 	if b.set.Identity != nil {
 		s += b.set.Identity(kind, strings.ToLower(sec.Name))
 	}

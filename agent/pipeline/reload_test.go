@@ -278,3 +278,33 @@ func TestChunksThatAreOnTheirWayWhileTheirOutputChangesGoToTheNewOne(t *testing.
 		})
 	}
 }
+
+// What is described by the same words may mean something else in another configuration.
+func TestReloadTakesWhatTheRestOfTheConfigurationChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		const input = "input source tag=a n=30 pause=1"
+		r := mustBuild(t, inDir(dir), input, "input source tag=b n=0", "output sink alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(10 * time.Second)
+			// The only output of the only input takes everything, and the service says where records wait.
+			next, err := buildIn(t, r, inDir(dir, func(s *Settings) { s.Storage.Type, s.JSON.RawUTF8 = "filesystem", true }), input, "output sink alias=x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Reload(t.Context(), next, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if !next.outputs[0].plugin.(*sink).env.JSON.RawUTF8 {
+				t.Error("the output that stayed writes JSON as before")
+			}
+			if next.inputs[0].storage != filesystem {
+				t.Error("the input that stayed keeps its records in memory")
+			}
+		})
+		if n := r.got.of("records x"); n == 0 {
+			t.Error("the output that stayed still takes nothing")
+		}
+	})
+}
