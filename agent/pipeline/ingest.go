@@ -288,8 +288,8 @@ func (in *input) begin(b *event.Batch, by *route, routes []*output) *filling {
 		f.source = b.Source
 		f.chunk.Source = b.Source
 	}
-	if (in.storage == filesystem || in == p.emitter) && p.disk.store != nil { // the emitter does not know whose records it has
-		f.file = p.disk.store.Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag, Routes: f.ways})
+	if (in.storage == filesystem || in == p.emitter) && p.disk.store() != nil { // the emitter does not know whose records it has
+		f.file = p.disk.store().Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag, Routes: f.ways})
 	}
 	return f
 }

@@ -271,6 +271,8 @@ func TestChunksThatAreOnTheirWayWhileTheirOutputChangesGoToTheNewOne(t *testing.
 				if n := r.got.of("records x"); alias == "x" && n != 3 {
 					t.Errorf("%d of 3 records came to the new output", n)
 				}
+				r.p.disk.mu.Lock()
+				defer r.p.disk.mu.Unlock()
 				if n := len(r.p.disk.parked); alias != "x" && n != 1 {
 					t.Errorf("%d chunks wait for an output", n)
 				}
@@ -305,6 +307,27 @@ func TestReloadTakesWhatTheRestOfTheConfigurationChanges(t *testing.T) {
 		})
 		if n := r.got.of("records x"); n == 0 {
 			t.Error("the output that stayed still takes nothing")
+		}
+	})
+}
+
+func TestReloadMayGiveTheAgentAFolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		r := mustBuild(t, nil, "input source tag=a n=100 pause=1", "output sink match=* mode=dead")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(10*time.Second + 500*time.Millisecond)
+			next, err := buildIn(t, r, inDir(dir), "input source tag=a n=100 pause=1", "output sink match=* mode=dead")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Reload(t.Context(), next, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+		})
+		if saved, lost := r.p.saved.records.Load(), r.p.lost[Shutdown].Load(); saved == 0 || lost != 0 {
+			t.Errorf("%d records were saved and %d lost", saved, lost)
 		}
 	})
 }

@@ -62,10 +62,10 @@ func (p *Pipeline) storageStats(s *stats.Stats) {
 	s.Storage.Spilled, s.Storage.Memory = p.memory.spilled, p.memory.used
 	p.memory.mu.Unlock()
 	s.Chunks += int(p.emitter.busy.chunks.Load()) // and what earlier runs left
-	if p.disk.store == nil {
+	if p.disk.store() == nil {
 		return
 	}
-	s.Storage.Files, s.Storage.Damaged = p.disk.store.Files(), p.disk.store.Damaged()
+	s.Storage.Files, s.Storage.Damaged = p.disk.store().Files(), p.disk.store().Damaged()
 	p.disk.mu.Lock()
 	s.Chunks += len(p.disk.parked)
 	p.disk.mu.Unlock()
