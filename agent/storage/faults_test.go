@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/fluent/fluent-bit-go/event"
 )
@@ -152,3 +153,17 @@ func TestAReplayedLetterThatCannotBeReadIsTold(t *testing.T) {
 type unreadable struct{ FS }
 
 func (unreadable) Open(string) (Handle, error) { return nil, errors.New("input/output error") }
+
+func TestALetterOfALongTagIsKept(t *testing.T) {
+	root := t.TempDir()
+	s, _ := open1(t, Options{Path: root, Rejected: "rejected"})
+	long := strings.Repeat("日本", 200)
+	id, err := s.Bury(Letter{Tag: long, Output: long, Records: 1}, event.Logs, numbered(1, 10), 0)
+	if err != nil || !utf8.ValidString(id) {
+		t.Fatalf("the letter %q is not kept: %v", id, err)
+	}
+	all, err := Letters(filepath.Join(root, "rejected"))
+	if err != nil || len(all) != 1 || all[0].Tag != long {
+		t.Errorf("%d letters, %v", len(all), err)
+	}
+}

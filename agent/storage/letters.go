@@ -57,7 +57,7 @@ func (s *Store) Bury(l Letter, kind event.Kinds, content []byte, limit int64) (s
 	}
 	l.Bytes = int64(len(content))
 	unique := strings.NewReplacer("-", "", ".", "", " ", "").Replace(strings.TrimSuffix(s.names.next(), extension))
-	id := fmt.Sprintf("%.128s_0_%.64s_%s", safe(l.Tag), safe(l.Output), unique)
+	id := safe(l.Tag, 128) + "_0_" + safe(l.Output, 64) + "_" + unique
 	about, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		panic("BUG: a dead letter is no JSON: " + err.Error())
@@ -103,14 +103,18 @@ func (s *Store) lettersFit(size, limit int64) error {
 	return nil
 }
 
-// safe makes a part of a file's name, as Fluent Bit does it.
-func safe(s string) string {
-	return strings.Map(func(r rune) rune {
+// safe makes a part of a file's name, as Fluent Bit does it, of at most so many bytes.
+func safe(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/\\:", r) || r < ' ' {
 			return '_'
 		}
 		return r
 	}, strings.ToValidUTF8(s, "_"))
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") // without a letter that was cut
+	}
+	return s
 }
 
 // chunkFile is a whole file with a checksum.
