@@ -53,7 +53,7 @@ func (r *Runner) Run(ctx context.Context) int {
 	p.stops.Store(true)
 	r.end()
 	r.Pipeline().leaveSources() // a filter that hangs lets a reload go on with that
-	if within(r.mu.Lock, after(p.set.Grace/2)) {
+	if within(r.mu.Lock, after(p.set.Grace)) { // which a reload may wait for inputs that are gone
 		defer r.mu.Unlock()
 	} else {
 		p.log.Warn("a reload does not end; going on without it")
@@ -170,6 +170,8 @@ func (in *input) move(p *Pipeline) {
 // retire ends instances that are not part of the configuration any more. What an output cannot deliver in
 // time goes to the one of its name in next, if there is one.
 func (g *group) retire(next *Pipeline, ending <-chan struct{}) {
+	g.stopInputs(unless(ending, after(next.set.Grace))) // those that the reload did not wait for
+	g.flush()
 	g.deliver(unless(ending, after(next.set.Grace)))
 	if !g.kill() {
 		next.log.Warn("a plugin that was removed did not end in time")

@@ -331,3 +331,19 @@ func TestReloadMayGiveTheAgentAFolder(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatARemovedInputBringsLateIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=3 linger=4", "output sink match=* alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(3 * time.Second)
+			if err := run.Reload(t.Context(), r.next(t, "input source tag=b n=0", "output sink match=* alias=x"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		})
+		if n, settled := r.got.of("records x"), r.settled.of("delivered"); n != 4 || settled != 4 {
+			t.Errorf("%d of 4 records arrived, %d were settled", n, settled)
+		}
+	})
+}
