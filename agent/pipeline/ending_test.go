@@ -2,10 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/storage"
 )
 
 // In real time, because the fake clock stands still while a goroutine waits for a lock.
@@ -108,4 +111,34 @@ func TestAnInputDoesNotWaitForAnOutputThatIsRemoved(t *testing.T) {
 			}
 		})
 	})
+}
+
+// stuck is a disk that takes nothing and does not say so either.
+type stuck struct {
+	storage.FS
+	free chan struct{}
+}
+
+func (f stuck) Create(name string) (storage.Handle, error) {
+	<-f.free
+	return f.FS.Create(name)
+}
+
+func TestCountersCanBeReadWhileTheDiskHangs(t *testing.T) {
+	free := make(chan struct{})
+	r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.Storage.fileSystem = stuck{storage.Disk(), free} }),
+		"input source tag=a n=3 storage.type=filesystem", "output sink match=*")
+	if err := r.p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan int)
+	go func() { done <- r.p.Run(ctx) }()
+	time.Sleep(50 * time.Millisecond)
+	if !within(func() { r.p.Stats(); r.p.Dump(io.Discard) }, time.After(2*time.Second)) {
+		t.Error("they cannot")
+	}
+	close(free)
+	stop()
+	<-done
 }

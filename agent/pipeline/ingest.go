@@ -44,9 +44,10 @@ type input struct {
 	ring    ring
 	feeds   sync.Map // *output → true: where its records have gone
 
-	turn sync.RWMutex // held for reading while a batch is on its way to the chunks
-	mu   sync.Mutex
-	open map[openKey]*filling
+	turn    sync.RWMutex // held for reading while a batch is on its way to the chunks
+	mu      sync.Mutex   // held while the disk takes a batch, which may last
+	open    map[openKey]*filling
+	growing struct{ chunks, bytes atomic.Int64 } // what these are
 }
 
 func (in *input) pipe() *Pipeline { return in.home.Load() }
@@ -259,6 +260,7 @@ func (in *input) store(b *event.Batch, by *route, routes []*output) {
 	if f == nil {
 		f = in.begin(b, by, routes)
 		in.open[key] = f
+		in.growing.chunks.Add(1)
 	}
 	settled := in.put(f, b)
 	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs || f.partial.Load() || in.pipe().disk.crowded()
@@ -298,6 +300,7 @@ func (in *input) begin(b *event.Batch, by *route, routes []*output) *filling {
 func (in *input) put(f *filling, b *event.Batch) bool {
 	f.chunk.Append(b)
 	f.size += int64(len(b.Bytes()))
+	in.growing.bytes.Add(int64(len(b.Bytes())))
 	in.pipe().open.Add(int64(len(b.Bytes())))
 	f.records.Add(int64(b.Len()))
 	h := b.Own()
@@ -329,6 +332,8 @@ func (in *input) flushLocked() {
 
 func (in *input) send(f *filling) {
 	s := f.stored
+	in.growing.chunks.Add(-1)
+	in.growing.bytes.Add(-s.size)
 	if s.file != nil {
 		s.file.Lock()
 	}

@@ -52,8 +52,8 @@ func (r *Runner) Run(ctx context.Context) int {
 	code := r.loop(ctx)
 	p.stops.Store(true)
 	r.end()
-	r.Pipeline().leaveSources() // a filter that hangs lets a reload go on with that
-	if within(r.mu.Lock, after(p.set.Grace)) { // which a reload may wait for inputs that are gone
+	r.Pipeline().leaveSources()                // a filter that hangs lets a reload go on with that
+	if within(r.mu.Lock, after(p.set.Grace)) { // a reload may wait so long for inputs that are gone
 		defer r.mu.Unlock()
 	} else {
 		p.log.Warn("a reload does not end; going on without it")

@@ -15,12 +15,7 @@ func (p *Pipeline) Stats() stats.Stats {
 		in.gate.mu.Lock()
 		x := stats.Input{Name: in.shown(), Paused: in.gate.paused, Waiting: in.gate.waiting, Limit: in.settings.memBufLimit}
 		in.gate.mu.Unlock()
-		in.mu.Lock()
-		x.Open = len(in.open)
-		for _, f := range in.open {
-			x.OpenBytes += int64(len(f.chunk.Bytes()))
-		}
-		in.mu.Unlock()
+		x.Open, x.OpenBytes = int(in.growing.chunks.Load()), in.growing.bytes.Load()
 		x.Busy, x.BusyBytes = int(in.busy.chunks.Load()), in.busy.bytes.Load()
 		x.Records, x.Bytes = in.counters.Records.Load(), in.counters.Bytes.Load()
 		x.RateRecords, x.RateBytes = in.rate.get()
