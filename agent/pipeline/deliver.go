@@ -248,6 +248,12 @@ func (o *output) retry(d *delivery, err error, again bool) {
 		}
 		limit = unlimited
 	}
+	o.mu.Lock()
+	hurried := o.hurried
+	o.mu.Unlock()
+	if hurried && limit > 0 { // these attempts are not what the limit is about; what is left is saved
+		limit = unlimited
+	}
 	if limit != unlimited && d.attempts > int(limit) {
 		if limit > 0 {
 			o.counters.RetriesFailed.Add(1)
@@ -260,8 +266,8 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	o.counters.RetriedRecords.Add(d.count())
 	d.retries++
 	d.in.busy.retries.Add(1)
-	o.mu.Lock()
 	wait := o.pipe().backoff(d.attempts, poison)
+	o.mu.Lock()
 	if o.hurried {
 		wait = time.Second
 	}

@@ -142,3 +142,13 @@ func TestCountersCanBeReadWhileTheDiskHangs(t *testing.T) {
 	stop()
 	<-done
 }
+
+func TestTheHurryOfTheEndUsesUpNoRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, inDir(t.TempDir()), "input source tag=a n=5", "output sink match=* mode=dead retry_limit=3")
+		r.runFor(t, 3*time.Second)
+		if saved, lost := r.p.saved.records.Load(), r.p.lost[RetryLimit].Load(); saved != 5 || lost != 0 {
+			t.Errorf("%d of 5 records were saved and %d given up:\n%s", saved, lost, r.log.String())
+		}
+	})
+}
