@@ -374,7 +374,7 @@ func (o *output) settle(d *delivery, how event.Outcome) {
 		o.counters.Queued.Add(-uint64(d.size))
 		d.in.busy.retries.Add(-d.retries)
 		o.pipe().memory.discard(d)
-		d.finish(o.pipe(), o.shown(), how)
+		d.finish(o.pipe(), o.key(), how)
 		o.mu.Lock()
 		delete(o.flying, d)
 		o.mu.Unlock()

@@ -204,7 +204,7 @@ func (p *Pipeline) resume(f *storage.File) bool {
 	s := &stored{id: p.ids.Add(1), tag: f.Tag, kind: f.Kind, in: p.emitter, born: time.Now(), size: f.Size(), file: f, backlog: true}
 	s.records.Store(int64(f.Records()))
 	s.claimed.Store(true) // no input is charged for it
-	had := func(o *output) bool { return f.Had(o.shown()) }
+	had := func(o *output) bool { return f.Had(o.key()) }
 	routes = slices.DeleteFunc(slices.Clone(routes), had)
 	if len(routes) == 0 {
 		f.Delete()

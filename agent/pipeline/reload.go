@@ -168,7 +168,7 @@ func (in *input) move(p *Pipeline) {
 }
 
 // retire ends instances that are not part of the configuration any more. What an output cannot deliver in
-// time goes to the one of its name in next, if there is one.
+// time goes to its heir in next, if there is one.
 func (g *group) retire(next *Pipeline, ending <-chan struct{}) {
 	g.stopInputs(unless(ending, after(next.set.Grace))) // those that the reload did not wait for
 	g.flush()
@@ -197,8 +197,8 @@ func unless(ending <-chan struct{}, deadline <-chan time.Time) <-chan time.Time 
 }
 
 func (o *output) handOver(next *Pipeline) {
-	i := slices.IndexFunc(next.outputs, func(n *output) bool { return n.shown() == o.shown() })
-	if i < 0 {
+	heir := o.heir(next)
+	if heir == nil {
 		if n := o.pending.count(); n > 0 {
 			o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed: those in files stay there, others are lost; raise grace, or keep the output until it has delivered", n))
 		}
@@ -211,10 +211,25 @@ func (o *output) handOver(next *Pipeline) {
 		}
 		d.in.busy.retries.Add(-d.retries)
 		o.pipe().memory.discard(d)
-		next.outputs[i].accept(d.stored)
+		heir.accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))
 		o.pending.Done()
 	})
+}
+
+// heir is the output of next that takes the place of o: the one that the same words describe, under whatever
+// number, or the one of its name, unless that is another's by these words.
+func (o *output) heir(next *Pipeline) *output {
+	var named *output
+	for _, n := range next.outputs {
+		switch {
+		case n.words == o.words:
+			return n
+		case n.shown() == o.shown() && !slices.ContainsFunc(o.pipe().outputs, func(old *output) bool { return old.words == n.words }):
+			named = n
+		}
+	}
+	return named
 }
 
 // fingerprint says everything that makes an instance what it is.

@@ -347,3 +347,37 @@ func TestWhatARemovedInputBringsLateIsDelivered(t *testing.T) {
 		}
 	})
 }
+
+// Names like sink.0 count the outputs: one more above it, and an output has another name.
+func TestAnOutputIsKnownAgainUnderAnotherNumber(t *testing.T) {
+	const input = "input source tag=a n=5 storage.type=filesystem"
+	const good, dead, mended = "output sink match=*", "output sink match=* mode=dead", "output sink match=* mode="
+	restart := func(want int, sections ...string) {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			r := mustBuild(t, inDir(dir), input, good, dead)
+			r.runFor(t, 5*time.Second)
+			r = mustBuild(t, inDir(dir), append(sections, "input source tag=b n=0")...)
+			r.runFor(t, 5*time.Second)
+			if n := r.got.of("records sink.0"); n != want {
+				t.Errorf("after a restart %d records came to sink.0 of %v, want %d", n, sections, want)
+			}
+		})
+	}
+	restart(5, mended) // the other one has had them
+	restart(0, good)   // it has had them itself
+	synctest.Test(t, func(t *testing.T) {
+		const input = "input source tag=a n=5"
+		r := mustBuild(t, nil, input, "output sink match=* mode=late", "input source tag=b n=0")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(5 * time.Second)
+			if err := run.Reload(t.Context(), r.next(t, input, "output sink match=b", "output sink match=* mode=late"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+		})
+		if a, b := r.got.of("records sink.0"), r.got.of("records sink.1"); a != 0 || b != 5 {
+			t.Errorf("%d records came to the output that is new and %d to the one that was there, want 0 and 5", a, b)
+		}
+	})
+}
