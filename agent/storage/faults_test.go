@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -166,4 +168,31 @@ func TestALetterOfALongTagIsKept(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Tag != long {
 		t.Errorf("%d letters, %v", len(all), err)
 	}
+}
+
+func TestAFullDeadLetterStoreIsNotLookedThroughForEachChunk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := t.TempDir()
+		s, _ := open1(t, Options{Path: root, Rejected: "rejected"})
+		bury := func() (string, error) {
+			return s.Bury(Letter{Tag: "t", Output: "o", Records: 1}, event.Logs, numbered(1, 100), 200)
+		}
+		id, err := bury()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bury(); !errors.Is(err, ErrLettersFull) {
+			t.Errorf("over the limit: %v", err)
+		}
+		if err := Discard(filepath.Join(root, "rejected"), id); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bury(); !errors.Is(err, ErrLettersFull) {
+			t.Errorf("it was looked through again at once: %v", err)
+		}
+		time.Sleep(lookAgain)
+		if _, err := bury(); err != nil {
+			t.Errorf("there is room by now: %v", err)
+		}
+	})
 }

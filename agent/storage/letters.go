@@ -35,10 +35,15 @@ type Letter struct {
 // letters counts what the dead-letter folder holds.
 type letters struct {
 	mu     sync.Mutex
-	looked bool
+	looked time.Time
 	bytes  int64
+	full   bool
 	warned bool
 }
+
+// lookAgain is how long a full dead-letter store is taken for full before somebody may have made room: to look
+// through thousands of letters for each chunk would be the end of all throughput.
+const lookAgain = 10 * time.Second
 
 // ErrLettersFull says that a dead letter did not fit under storage.rejected.limit.
 var ErrLettersFull = errors.New("storage.rejected.limit is reached")
@@ -77,8 +82,8 @@ func (s *Store) Bury(l Letter, kind event.Kinds, content []byte, limit int64) (s
 
 func (s *Store) lettersFit(size, limit int64) error {
 	l := &s.letters
-	if !l.looked {
-		l.looked = true
+	if l.looked.IsZero() || l.full && time.Since(l.looked) >= lookAgain {
+		l.looked, l.bytes = time.Now(), 0
 		all, err := Letters(filepath.Join(s.Path, s.Rejected))
 		if err != nil {
 			return err
@@ -90,8 +95,7 @@ func (s *Store) lettersFit(size, limit int64) error {
 	if limit <= 0 {
 		return nil
 	}
-	if l.bytes+size > limit {
-		l.looked, l.bytes = false, 0 // somebody may have made room until the next
+	if l.full = l.bytes+size > limit; l.full {
 		return ErrLettersFull
 	}
 	if near := l.bytes+size >= limit/10*9; near && !l.warned {
