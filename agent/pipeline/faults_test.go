@@ -123,3 +123,24 @@ func TestWhatTheDiskDoesNotSyncIsNotSaved(t *testing.T) {
 		}
 	})
 }
+
+// Whoever reads a chunk last sees to it that nothing of it is left, also when it could not be read.
+func TestAChunkThatCannotBeReadLeavesNothing(t *testing.T) {
+	spill := storage.NewSpill(1000, t.TempDir())
+	m := &memory{limit: 100, spill: spill, changed: func() {}}
+	e, err := spill.Put([]byte("no record"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stored{place: place{extent: &e, gone: true}} // all routes were done with it meanwhile
+	m.spilled = 1
+	if err := spill.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.take(s); err == nil {
+		t.Error("it was read")
+	}
+	if m.spilled != 0 || spill.Used() != 0 {
+		t.Errorf("%d chunks with %d bytes are in the spill", m.spilled, spill.Used())
+	}
+}

@@ -134,6 +134,7 @@ func (m *memory) take(s *stored) (*event.Chunk, error) {
 		s.place.loading = nil
 		if err != nil {
 			s.place.users--
+			m.leave(s)
 			return nil, err
 		}
 		c.Source = s.source
