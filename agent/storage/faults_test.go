@@ -196,3 +196,24 @@ func TestAFullDeadLetterStoreIsNotLookedThroughForEachChunk(t *testing.T) {
 		}
 	})
 }
+
+// What waits in the folder is what fills the disk: an agent that did not start could never make room.
+func TestAFullDiskKeepsNoAgentFromStarting(t *testing.T) {
+	b := newBrittle()
+	s, _ := open1(t, Options{Path: "/s", FS: b})
+	f := s.Create("in.0", Meta{Tag: "t"})
+	if err := f.Append(numbered(1, 10), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.Done("out.0")
+	b.room = 0
+	_, backlog, err := Open(Options{Path: "/s", FS: b})
+	if err != nil || len(backlog) != 1 || !backlog[0].Had("out.0") {
+		t.Fatalf("%v, %v", backlog, err)
+	}
+	b.room = -1
+	backlog[0].Done("out.1")
+	if _, backlog, err = Open(Options{Path: "/s", FS: b}); err != nil || !backlog[0].Had("out.0") || !backlog[0].Had("out.1") {
+		t.Errorf("the journal was lost: %v", err)
+	}
+}

@@ -81,13 +81,11 @@ func Open(o Options) (*Store, []*File, error) {
 	}
 	s.lock = lock
 	backlog, err := s.scan()
-	if err == nil {
-		err = s.journal.open(s, backlog)
-	}
 	if err != nil {
 		lock.Close()
 		return fail(err)
 	}
+	s.journal.open(s, backlog)
 	return s, backlog, nil
 }
 
