@@ -184,7 +184,7 @@ func (p *Pipeline) takeUp() {
 			p.disk.log.Warn(fmt.Sprintf("no matching route for chunks with %d more tags, keeping them on disk", len(tags)-20))
 			break
 		}
-		p.disk.log.Warn(fmt.Sprintf("no matching route for %d chunks with tag '%s', keeping them on disk; give an output a match for it", n, tag))
+		p.disk.log.Warn(fmt.Sprintf("no matching route for %d chunks with tag '%s', keeping them on disk; give an output a match for it", n, plain(tag)))
 	}
 	p.park(homeless...)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/storage"
+	"github.com/fluent/fluent-bit-go/event"
 )
 
 func TestAChunkOfWhichNothingIsLeftIsGivenUpByEveryOutput(t *testing.T) {
@@ -142,5 +143,19 @@ func TestAChunkThatCannotBeReadLeavesNothing(t *testing.T) {
 	}
 	if m.spilled != 0 || spill.Used() != 0 {
 		t.Errorf("%d chunks with %d bytes are in the spill", m.spilled, spill.Used())
+	}
+}
+
+// Clients choose tags, and must not write lines of their own into the log.
+func TestATagWritesNoLineIntoTheLog(t *testing.T) {
+	r := mustBuild(t, nil, "input source tag=a", "output sink match=b")
+	const tag = "x\n[2026/01/01 00:00:00.000] [error] forged \x1b[2J"
+	b := event.New(tag)
+	b.Append(event.Time{Sec: 1}, nil, event.AppendMap(nil, 0))
+	r.p.lose(NoRoute, r.p.inputs[0], b)
+	for _, text := range []string{r.log.String(), (&stored{tag: tag}).String()} {
+		if strings.Contains(text, "\n[2026/01/01") || strings.Contains(text, "\x1b") || !strings.Contains(text, `tag 'x\n[2026`) {
+			t.Errorf("it is told as %s", text)
+		}
 	}
 }

@@ -200,14 +200,14 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch, next int) {
 	err := guard(func() error { return s.filter(inner, b) })
 	s.mu.Unlock()
 	if err != nil {
-		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, b.Tag, err))
+		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, plain(b.Tag), err))
 	}
 	s.count(n, size, b)
 	lap, _ := ctx.Value(lapKey{}).(int)
 	for _, d := range more.batches {
 		if lap == maxLaps {
 			if n := s.endless.Add(1); n&(n-1) == 0 {
-				s.log.Error(fmt.Sprintf("records come back here without end, by now with the tag '%s'; they go to the outputs as they are (batches so far: %d). Narrow the filter's match so that it does not take its own output", d.Tag, n))
+				s.log.Error(fmt.Sprintf("records come back here without end, by now with the tag '%s'; they go to the outputs as they are (batches so far: %d). Narrow the filter's match so that it does not take its own output", plain(d.Tag), n))
 			}
 			in.keep(ctx, d)
 			continue

@@ -55,9 +55,9 @@ func (s *stored) look(p *Pipeline) {
 
 func (s *stored) String() string {
 	if n := s.records.Load(); n >= 0 {
-		return fmt.Sprintf("chunk %s with tag '%s' (%d records)", s.name(), s.tag, n)
+		return fmt.Sprintf("chunk %s with tag '%s' (%d records)", s.name(), plain(s.tag), n)
 	}
-	return fmt.Sprintf("chunk %s with tag '%s' (%d bytes)", s.name(), s.tag, s.size)
+	return fmt.Sprintf("chunk %s with tag '%s' (%d bytes)", s.name(), plain(s.tag), s.size)
 }
 
 func (s *stored) name() string {
