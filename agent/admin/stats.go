@@ -50,20 +50,26 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// counters are what /api/v1/metrics answers.
+// counters are what /api/v1/metrics answers. The first point of an instance is the agent's; a plugin may have
+// a counter that is called alike.
 func counters(set metric.Set) ordered {
 	var all ordered
 	families := byName(&set)
 	for _, k := range v1 {
-		instances := ordered{}
+		instances, at := ordered{}, map[string]int{}
 		for i, key := range k.keys {
-			f := families["fluentbit_"+k.kind+"_"+key+"_total"]
-			for j := range f.Points {
-				if i == 0 {
-					name, _ := f.Points[j].Label("name")
+			for _, p := range families["fluentbit_"+k.kind+"_"+key+"_total"].Points {
+				name, _ := p.Label("name")
+				n, known := at[name]
+				if !known && i == 0 {
+					n, known = len(instances), true
+					at[name] = n
 					instances = append(instances, member{name, ordered(nil)})
 				}
-				instances[j].value = append(instances[j].value.(ordered), member{key, uint64(f.Points[j].Value)})
+				if !known || len(instances[n].value.(ordered)) > i {
+					continue
+				}
+				instances[n].value = append(instances[n].value.(ordered), member{key, uint64(p.Value)})
 			}
 		}
 		all = append(all, member{k.kind, instances})

@@ -88,14 +88,29 @@ func supervise(args []string) int {
 			wait = 0
 		}
 		fmt.Fprintf(os.Stderr, "[supervisor] the agent ended with code %d and is started again in %v\n", code, wait)
-		select {
-		case <-time.After(wait):
-		case <-signals:
+		if pause(wait, signals) {
 			return code
 		}
 		wait = min(max(2*wait, time.Second), time.Minute)
 	}
 }
+
+// pause waits for the next start, and reports whether a signal asked to end meanwhile.
+func pause(wait time.Duration, signals <-chan os.Signal) (asked bool) {
+	next := time.After(wait)
+	for {
+		select {
+		case <-next:
+			return false
+		case s := <-signals:
+			if asksToEnd(s) {
+				return true
+			}
+		}
+	}
+}
+
+func asksToEnd(s os.Signal) bool { return s != syscall.SIGHUP && s != syscall.SIGCONT }
 
 // attend waits for the child and passes signals on; asked tells that one of them asked it to end.
 func attend(cmd *exec.Cmd, signals <-chan os.Signal) (code int, asked bool) {
@@ -106,7 +121,7 @@ func attend(cmd *exec.Cmd, signals <-chan os.Signal) (code int, asked bool) {
 		case err := <-done:
 			return exitCode(err), asked
 		case s := <-signals:
-			asked = asked || s != syscall.SIGHUP && s != syscall.SIGCONT
+			asked = asked || asksToEnd(s)
 			_ = cmd.Process.Signal(s)
 		}
 	}

@@ -89,9 +89,7 @@ func (d *deadLetters) run(a *agent, verb string, ids []string) (err error) {
 	}
 	chosen, err := d.choose(ids)
 	for _, l := range chosen {
-		if err == nil {
-			err = do(l)
-		}
+		err = errors.Join(err, do(l)) // one that is damaged keeps no other from its way
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
@@ -61,4 +62,20 @@ func TestEveryOptionIsExplained(t *testing.T) {
 			seen[key] = true
 		}
 	}
+}
+
+func TestAReportForStrangersHidesSecrets(t *testing.T) {
+	f := func(key, value string, hidden bool) {
+		t.Helper()
+		got := masked(option.Property{Key: key, Value: option.Value{Text: value}})
+		if (got == value) == hidden {
+			t.Errorf("%s %s is shown as %s", key, value, got)
+		}
+	}
+	f("http_passwd", "x", true)
+	f("header", "Authorization Basic eDp5", true)
+	f("header", "X-API-Key 1234", true)
+	f("uri", "/?access_token=1234", true)
+	f("header", "X-Tenant me", false)
+	f("host", "127.0.0.1", false)
 }

@@ -77,7 +77,7 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	if c.Show != showNothing {
 		return c.show(ctx, built, stdout, stderr)
 	}
-	if c.WorkDir != "" {
+	if c.WorkDir != "" && os.Getenv(detached) == "" { // a daemon begins where its parent went
 		if err := os.Chdir(c.WorkDir); err != nil {
 			return fail(stderr, fmt.Errorf("command line: -w: %w", err), exitPlugin)
 		}
@@ -113,7 +113,7 @@ func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c comm
 		return fail(stderr, err, exitUsage)
 	}
 	defer boundMemory(a.service.Storage.MemoryBudget)()
-	h := &host{args: args, built: built, agent: a, sink: a.sink, workers: a.workers}
+	h := &host{args: args, built: built, agent: a, sink: a.sink, log: a.log, workers: a.workers}
 	h.modules.Store(mods)
 	defer func() { h.modules.Load().close(a.log) }()
 	p, err := pipeline.Build(a.tree, with(built, mods.set), a.settings(mods, h.Metrics))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,8 +24,9 @@ type host struct {
 	built plugin.Set // what is compiled in
 	run   *pipeline.Runner
 
-	// These two are the same through all reloads.
+	// These are the same through all reloads.
 	sink    *logger.Sink
+	log     *slog.Logger
 	workers *metric.Registry
 
 	modules atomic.Pointer[modules] // set under mu
@@ -111,11 +113,10 @@ func (h *host) onHangup(ctx context.Context) {
 	if err == nil {
 		return
 	}
-	log := h.agent.log // the sink is the same through all reloads
 	for _, e := range flatten(err) {
-		log.Error(e.Error(), logger.Component, "reload")
+		h.log.Error(e.Error(), logger.Component, "reload")
 	}
 	if !errors.Is(err, admin.ErrNotEnabled) {
-		log.Error("reloading is halted: the configuration that was in force stays", logger.Component, "reload")
+		h.log.Error("reloading is halted: the configuration that was in force stays", logger.Component, "reload")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -74,12 +75,14 @@ func writeReport(w io.Writer, t *config.Tree, built plugin.Set) {
 	}
 }
 
-// masked hides values whose key sounds like a secret: reports are sent to strangers.
+// masked hides values that sound like a secret, or whose key does: reports are sent to strangers.
 func masked(p option.Property) string {
-	for _, word := range []string{"passw", "secret", "token", "key", "auth"} {
-		if strings.Contains(p.Key, word) {
-			return "********"
-		}
+	sounds := func(text string, words ...string) bool {
+		text = strings.ToLower(text)
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+	}
+	if sounds(p.Key, "passw", "secret", "token", "key", "auth") || sounds(p.Value.Text, "passw", "secret", "token", "auth", "bearer", "api-key", "api_key", "apikey") {
+		return "********"
 	}
 	return p.Value.Text
 }

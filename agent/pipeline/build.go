@@ -146,6 +146,7 @@ func (b *builder) input(s config.Section) {
 		b.fail(err)
 		return
 	}
+	in.print += fmt.Sprintf(" storage %d", in.storage) // the service may have said it
 	if r := &in.settings.rate; r.on && r.maxBytes == 0 && r.maxRecords == 0 {
 		b.warn(s.Pos, "set rate_gate.max_bytes or rate_gate.max_records", "the rate gate of %s has no limit and is always open", in.shown())
 	}
@@ -225,6 +226,7 @@ func (b *builder) output(s config.Section, inputs, outputs int) {
 			o.unmatched = true
 		}
 	}
+	o.print += " match " + o.matcher.pattern // the rest of the configuration may have said it
 	v, _ := option.Lookup(s.Props, "retry_limit")
 	if n, err := strconv.Atoi(v.Text); err == nil && n < 1 {
 		b.warn(v.Pos, "write no_retries for none, no_limits for all it takes", "retry_limit: '%s' is below 1, so a chunk is retried once", v.Text)

@@ -12,7 +12,7 @@ import (
 )
 
 // keepsRejected reports whether there is a dead-letter store.
-func (p *Pipeline) keepsRejected() bool { return p.disk.store != nil && p.set.Storage.KeepRejected }
+func (p *Pipeline) keepsRejected() bool { return p.disk.store() != nil && p.set.Storage.KeepRejected }
 
 // buried are the reasons that make a chunk a dead letter; for the others there is no room or nothing left.
 func buried(why Reason) bool { return why == Rejected || why == RetryLimit || why == Poisoned }
@@ -69,7 +69,7 @@ func (p *Pipeline) bury(o *output, d *delivery, why Reason, cause error, content
 	if d.file != nil {
 		l.Chunk = d.file.Name()
 	}
-	id, err := p.disk.store.Bury(l, d.kind, content, p.set.Storage.RejectedLimit)
+	id, err := p.disk.store().Bury(l, d.kind, content, p.set.Storage.RejectedLimit)
 	if err != nil {
 		p.notBuried(err)
 		return ""

@@ -1,9 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -39,6 +39,7 @@ type output struct {
 	hurried  bool                      // the pipeline stops: no long waits any more
 	failures int                       // in a row, over all chunks
 	bursts   [reasons]burst
+	after    func(*delivery) // takes what comes after the end; nil before that
 }
 
 // delivery is one chunk on its way to one output.
@@ -54,9 +55,17 @@ type delivery struct {
 func (o *output) accept(s *stored) {
 	o.pending.Add(1)
 	o.counters.Queued.Add(uint64(s.size))
+	d := &delivery{stored: s}
 	o.mu.Lock()
-	o.ready = append(o.ready, &delivery{stored: s})
+	after := o.after
+	if after == nil {
+		o.ready = append(o.ready, d)
+	}
 	o.mu.Unlock()
+	if after != nil {
+		after(d)
+		return
+	}
 	o.signal()
 	o.relieve()
 }
@@ -103,16 +112,16 @@ func (o *output) remove(fits func(*delivery) bool) *delivery {
 			first = d
 		}
 	}
+	at := -1 // in ready, where those that have come back stand behind younger ones
 	for i, d := range o.ready {
-		if first != nil && first.id < d.id {
-			break
-		}
-		if fits(d) {
-			o.ready = slices.Delete(o.ready, i, i+1)
-			return d
+		if (first == nil || d.id < first.id) && fits(d) {
+			first, at = d, i
 		}
 	}
-	if first != nil {
+	switch {
+	case at >= 0:
+		o.ready = slices.Delete(o.ready, at, at+1)
+	case first != nil:
 		o.waiting[first].Stop()
 		delete(o.waiting, first)
 	}
@@ -154,7 +163,6 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	d.attempts++
 	err := guard(func() error { return o.flush(ctx, d) })
 	o.mu.Lock()
-	delete(o.flying, d)
 	failures := o.failures
 	rejection := plugin.Rejected(err)
 	if o.failures++; err == nil || rejection != nil {
@@ -176,10 +184,7 @@ func (o *output) attempt(ctx context.Context, d *delivery) {
 	case plugin.Dropped(err):
 		o.counters.Errors.Add(1)
 		o.giveUp(d, Rejected, err)
-	case ctx.Err() != nil: // cut short: whoever ends the output sees to what is left
-		o.mu.Lock()
-		o.ready = append(o.ready, d)
-		o.mu.Unlock()
+	case ctx.Err() != nil: // cut short: whoever ends the output sees to what is left, this one still among it
 	default:
 		o.retry(d, err, failures > 0)
 	}
@@ -239,12 +244,17 @@ func (o *output) process(ctx context.Context, c *event.Chunk) *event.Chunk {
 // retry queues d again, later, or gives it up when its limit is reached.
 func (o *output) retry(d *delivery, err error, again bool) {
 	limit, poison := o.settings.retries, plugin.Poisoned(err)
-	if poison { // the fault is the plugin's: such a chunk is set aside, but never thrown away
-		if o.pipe().keepsRejected() {
+	if poison { // the fault is the plugin's: such a chunk is set aside where that is possible
+		if o.giveUp(d, Poisoned, err) {
 			o.counters.Errors.Add(1)
-			o.giveUp(d, Poisoned, err)
 			return
 		}
+		limit = unlimited
+	}
+	o.mu.Lock()
+	hurried := o.hurried
+	o.mu.Unlock()
+	if hurried && limit > 0 { // these attempts are not what the limit is about; what is left is saved
 		limit = unlimited
 	}
 	if limit != unlimited && d.attempts > int(limit) {
@@ -260,12 +270,13 @@ func (o *output) retry(d *delivery, err error, again bool) {
 	o.counters.RetriedRecords.Add(d.count())
 	d.retries++
 	d.in.busy.retries.Add(1)
-	o.mu.Lock()
 	wait := o.pipe().backoff(d.attempts, poison)
+	o.mu.Lock()
 	if o.hurried {
 		wait = time.Second
 	}
 	o.waiting[d] = time.AfterFunc(wait, func() { o.again(d) })
+	delete(o.flying, d)
 	o.mu.Unlock()
 	o.noteWait(wait)
 	level := slog.LevelWarn
@@ -331,29 +342,23 @@ func (o *output) spare() {
 }
 
 // abandon keeps what was not delivered for another run, as far as that can be done.
-func (o *output) abandon() {
-	for d := range o.rest() {
-		o.keep(d)
-	}
-}
+func (o *output) abandon() { o.end(o.keep) }
 
-// rest takes everything out of the queue, the oldest first, and then goes on with what a plugin that does
-// not return still has.
-func (o *output) rest() iter.Seq[*delivery] {
-	return func(yield func(*delivery) bool) {
-		for d := o.oldest(); d != nil; d = o.oldest() {
-			if !yield(d) {
-				return
-			}
-		}
-		o.mu.Lock()
-		stuck := slices.Collect(maps.Keys(o.flying))
-		o.mu.Unlock()
-		for _, d := range stuck {
-			if !yield(d) {
-				return
-			}
-		}
+// end takes everything out of the queue and has see see to it: the oldest first, also what a plugin that does
+// not return still has, and what comes later, since a chunk may be on its way here.
+func (o *output) end(see func(*delivery)) {
+	o.mu.Lock()
+	for _, t := range o.waiting {
+		t.Stop()
+	}
+	all := slices.Concat(o.ready, slices.Collect(maps.Keys(o.waiting)), slices.Collect(maps.Keys(o.flying)))
+	o.ready = nil
+	clear(o.waiting)
+	o.after = see
+	o.mu.Unlock()
+	slices.SortFunc(all, func(a, b *delivery) int { return cmp.Compare(a.id, b.id) })
+	for _, d := range all {
+		see(d)
 	}
 }
 
@@ -373,7 +378,10 @@ func (o *output) settle(d *delivery, how event.Outcome) {
 		o.counters.Queued.Add(-uint64(d.size))
 		d.in.busy.retries.Add(-d.retries)
 		o.pipe().memory.discard(d)
-		d.finish(o.pipe(), o.shown(), how)
+		d.finish(o.pipe(), o.key(), how)
+		o.mu.Lock()
+		delete(o.flying, d)
+		o.mu.Unlock()
 		o.pending.Done()
 		o.pipe().unblocked(o)
 	}

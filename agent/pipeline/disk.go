@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/storage"
@@ -42,8 +43,8 @@ type Storage struct {
 
 // disk is the file storage of an agent. It outlives reloads.
 type disk struct {
-	store *storage.Store
-	log   *slog.Logger
+	opened atomic.Pointer[storage.Store]
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	parked  []*storage.File // for which there is no output at present
@@ -55,10 +56,13 @@ type disk struct {
 	buried  burst // dead letters that could not be kept
 }
 
+// store is the open folder, nil without one. A reload may give the agent one, but never another.
+func (k *disk) store() *storage.Store { return k.opened.Load() }
+
 // openStorage opens the folder when there is one and it is not open yet.
 func (p *Pipeline) openStorage() error {
 	set := p.set.Storage
-	if have := p.disk.store; have != nil {
+	if have := p.disk.store(); have != nil {
 		if set.Path != have.Path || set.Full != have.Full || set.Checksum != have.Checksum || set.Delete != have.Delete || set.Rejected != have.Rejected {
 			p.log.Warn("storage.path or how its files are written has changed, which takes a restart: chunks go on as before, in " + have.Path)
 		}
@@ -74,7 +78,8 @@ func (p *Pipeline) openStorage() error {
 	if err != nil {
 		return err
 	}
-	p.disk.store, p.disk.parked = store, backlog
+	p.park(backlog...)
+	p.disk.opened.Store(store)
 	sync := map[bool]string{true: "full", false: "normal"}[set.Full]
 	p.disk.log.Info(fmt.Sprintf("type=memory+filesystem, path=%s, sync=%s, checksum=%v, max_chunks_up=%d", set.Path, sync, set.Checksum, set.MaxUp))
 	if len(backlog) > 0 {
@@ -87,7 +92,7 @@ func (p *Pipeline) openStorage() error {
 // is once the disk says so, or, when the disk fails, as records in memory are: when all outputs have it.
 func (k *disk) append(s *stored, b *event.Batch, h event.Hold) (durable bool) {
 	var later func(error)
-	if k.store.Full && h.Watched() {
+	if k.store().Full && h.Watched() {
 		later = func(err error) {
 			if err != nil {
 				k.fails(s, h, err)
@@ -100,7 +105,7 @@ func (k *disk) append(s *stored, b *event.Batch, h event.Hold) (durable bool) {
 		k.fails(s, h, err)
 		return false
 	}
-	return !k.store.Full
+	return !k.store().Full
 }
 
 // fails notes that the disk did not take a batch, which stays in memory.
@@ -123,7 +128,7 @@ func (k *disk) fails(s *stored, h event.Hold, err error) {
 const maxGrowing = 512
 
 // crowded reports whether a chunk had better be sent off at once.
-func (k *disk) crowded() bool { return k.store != nil && k.store.Growing() > maxGrowing }
+func (k *disk) crowded() bool { return k.store() != nil && k.store().Growing() > maxGrowing }
 
 // overlimit says why inputs with file storage must wait, if they must.
 func (k *disk) overlimit(in *input) string {
@@ -132,8 +137,8 @@ func (k *disk) overlimit(in *input) string {
 	switch {
 	case k.failing != nil:
 		return fmt.Sprintf("the disk does not take its records: %v", k.failing)
-	case in.settings.pauseOverlimit && k.store != nil && k.store.Files() >= k.maxUp:
-		return fmt.Sprintf("storage buf overlimit: %d chunks wait, storage.max_chunks_up is %d", k.store.Files(), k.maxUp)
+	case in.settings.pauseOverlimit && k.store() != nil && k.store().Files() >= k.maxUp:
+		return fmt.Sprintf("storage buf overlimit: %d chunks wait, storage.max_chunks_up is %d", k.store().Files(), k.maxUp)
 	}
 	return ""
 }
@@ -148,7 +153,7 @@ func (k *disk) probe() {
 		return
 	}
 	k.works.Go(func() {
-		err := k.store.Probe()
+		err := k.store().Probe()
 		k.mu.Lock()
 		k.probing, k.failing = false, err
 		k.mu.Unlock()
@@ -179,7 +184,7 @@ func (p *Pipeline) takeUp() {
 			p.disk.log.Warn(fmt.Sprintf("no matching route for chunks with %d more tags, keeping them on disk", len(tags)-20))
 			break
 		}
-		p.disk.log.Warn(fmt.Sprintf("no matching route for %d chunks with tag '%s', keeping them on disk; give an output a match for it", n, tag))
+		p.disk.log.Warn(fmt.Sprintf("no matching route for %d chunks with tag '%s', keeping them on disk; give an output a match for it", n, plain(tag)))
 	}
 	p.park(homeless...)
 }
@@ -199,7 +204,7 @@ func (p *Pipeline) resume(f *storage.File) bool {
 	s := &stored{id: p.ids.Add(1), tag: f.Tag, kind: f.Kind, in: p.emitter, born: time.Now(), size: f.Size(), file: f, backlog: true}
 	s.records.Store(int64(f.Records()))
 	s.claimed.Store(true) // no input is charged for it
-	had := func(o *output) bool { return f.Had(o.shown()) }
+	had := func(o *output) bool { return f.Had(o.key()) }
 	routes = slices.DeleteFunc(slices.Clone(routes), had)
 	if len(routes) == 0 {
 		f.Delete()
@@ -216,10 +221,10 @@ func (p *Pipeline) resume(f *storage.File) bool {
 
 // takeArrivals queues dead letters that somebody has sent on their way again.
 func (p *Pipeline) takeArrivals() {
-	if p.disk.store == nil {
+	if p.disk.store() == nil {
 		return
 	}
-	for _, f := range p.disk.store.Arrivals() {
+	for _, f := range p.disk.store().Arrivals() {
 		if !p.resume(f) {
 			p.disk.log.Warn(fmt.Sprintf("the dead letter %s has no output here, keeping it on disk", f.Name()))
 			p.park(f)
@@ -250,42 +255,59 @@ func (p *Pipeline) routesOf(m storage.Meta, replayed bool) []*output {
 
 // save keeps a chunk for the next run as far as that can be done, and counts how it went.
 func (p *Pipeline) save(s *stored) {
-	n := s.count()
 	switch {
 	case s.inFile():
-		p.saved.count(n)
+		p.saved.count(s.count())
 		p.park(s.file)
-	case p.disk.store != nil && p.write(s):
-		p.saved.count(n)
-		s.settle(event.Delivered) // it is durable now
-	case s.in.replays && len(s.holds) > 0:
-		p.reread.count(n)
-	default:
-		p.lost[Shutdown].Add(n)
-		for _, o := range s.kept {
-			o.counters.DroppedRecords.Add(n)
-		}
+	case p.disk.store() == nil || !p.write(s):
+		p.unsaved(s)
 	}
 }
 
-// write puts a chunk that was in memory into a file.
+// unsaved counts a chunk that is in no file.
+func (p *Pipeline) unsaved(s *stored) {
+	n, stops := s.count(), p.stops.Load()
+	if stops && s.in.replays && s.held() {
+		p.reread.count(n)
+		return
+	}
+	p.lost[Shutdown].Add(n)
+	for _, o := range s.kept {
+		o.counters.DroppedRecords.Add(n)
+	}
+	if !stops { // a reload took the output away, and nobody must wait for it any longer
+		s.settle(event.GivenUp)
+	}
+}
+
+// write puts a chunk that was in memory into a file, and reports whether the file took it. The chunk is
+// settled when it is durable there.
 func (p *Pipeline) write(s *stored) bool {
 	c, err := p.memory.take(s)
 	if err != nil {
 		return false
 	}
 	defer p.memory.done(s, false)
-	f := p.disk.store.Create(s.in.name, storage.Meta{Kind: s.kind, Tag: s.tag, Routes: s.ways})
-	if err := f.Append(c.Bytes(), c.Len(), nil); err != nil {
+	f := p.disk.store().Create(s.in.name, storage.Meta{Kind: s.kind, Tag: s.tag, Routes: s.ways})
+	err = f.Append(c.Bytes(), c.Len(), func(err error) {
+		if err != nil {
+			p.disk.log.Error(fmt.Sprintf("%v cannot be saved: %v", s, err))
+			p.unsaved(s)
+			return
+		}
+		p.saved.count(s.count())
+		s.settle(event.Delivered)
+		if s.file != nil {
+			s.file.Delete() // it was cut short by a failing disk
+		}
+	})
+	if err != nil {
 		p.disk.log.Error(fmt.Sprintf("%v cannot be saved: %v", s, err))
 		return false
 	}
 	f.Lock()
 	for _, route := range s.had {
 		f.Done(route)
-	}
-	if s.file != nil {
-		s.file.Delete() // it was cut short by a failing disk
 	}
 	p.park(f)
 	return true
@@ -306,7 +328,7 @@ func (s Storage) spillDirs() []string {
 // reportRest says what became of records that were not delivered before the end.
 func (p *Pipeline) reportRest() {
 	if n := p.saved.chunks.Load(); n > 0 {
-		p.log.Info(fmt.Sprintf("%d chunks (%d records) that could not be delivered are saved in %s, for the next run", n, p.saved.records.Load(), p.disk.store.Path))
+		p.log.Info(fmt.Sprintf("%d chunks (%d records) that could not be delivered are saved in %s, for the next run", n, p.saved.records.Load(), p.disk.store().Path))
 	}
 	if n := p.reread.records.Load(); n > 0 {
 		p.log.Info(fmt.Sprintf("%d records could not be delivered; their inputs will bring them again, as far as they remember their positions", n))
@@ -318,7 +340,7 @@ func (p *Pipeline) reportRest() {
 
 // syncStorage waits until the disk has what was given to it. A disk that hangs holds nobody up.
 func (p *Pipeline) syncStorage() {
-	if p.disk.store != nil && !within(p.disk.store.Wait, time.After(closeTimeout)) {
+	if p.disk.store() != nil && !within(p.disk.store().Wait, time.After(closeTimeout)) {
 		p.disk.log.Warn("the disk does not take what was written in time")
 	}
 }
@@ -326,11 +348,11 @@ func (p *Pipeline) syncStorage() {
 func (p *Pipeline) closeStorage() {
 	within(func() { p.memory.works.Wait(); p.disk.works.Wait() }, time.After(closeTimeout))
 	_ = p.memory.spill.Close()
-	if p.disk.store == nil {
+	if p.disk.store() == nil {
 		return
 	}
 	var err error
-	if within(func() { err = p.disk.store.Close() }, time.After(closeTimeout)) && err != nil {
+	if within(func() { err = p.disk.store().Close() }, time.After(closeTimeout)) && err != nil {
 		p.disk.log.Error(fmt.Sprintf("close: %v", err))
 	}
 }
@@ -354,6 +376,7 @@ func (p *Pipeline) tick() {
 	}
 	p.flushSoon()
 	p.disk.probe()
+	p.memory.probe()
 	p.takeArrivals()
 	for _, o := range p.outputs {
 		o.sumUp(false)

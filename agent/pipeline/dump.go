@@ -19,11 +19,8 @@ func (p *Pipeline) Dump(w io.Writer) {
 		in.gate.mu.Lock()
 		waiting, paused := in.gate.waiting, in.gate.paused
 		in.gate.mu.Unlock()
-		in.mu.Lock()
-		open := len(in.open)
-		in.mu.Unlock()
 		fmt.Fprintf(b, "%s\n│\n├─ records : %d\n├─ bytes   : %d\n├─ paused  : %v\n├─ waiting : %d bytes\n└─ open    : %d chunks\n\n",
-			in.shown(), in.counters.Records.Load(), in.counters.Bytes.Load(), paused, waiting, open)
+			in.shown(), in.counters.Records.Load(), in.counters.Bytes.Load(), paused, waiting, in.growing.chunks.Load())
 	}
 	fmt.Fprintln(b, "===== Output =====")
 	for _, o := range p.outputs {

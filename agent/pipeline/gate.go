@@ -93,9 +93,12 @@ func (in *input) overlimit(waiting int64) string {
 
 // blocker returns an output that this input must wait for.
 func (in *input) blocker() (which *output) {
-	in.feeds.Range(func(o, _ any) bool {
-		if o.(*output).blocks() {
-			which = o.(*output)
+	in.feeds.Range(func(key, _ any) bool {
+		switch o := key.(*output); {
+		case o.pipe() != in.pipe(): // a reload took it away
+			in.feeds.Delete(o)
+		case o.blocks():
+			which = o
 		}
 		return which == nil
 	})

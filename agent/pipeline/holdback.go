@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -46,6 +47,13 @@ func (o origin) Paused() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.stopped > 0
+}
+
+// giveOut has the filters give out what they hold back, and does not wait beyond the deadline.
+func (g *group) giveOut(deadline <-chan time.Time) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	within(func() { g.drain(ctx) }, deadline)
 }
 
 // drain has the filters give out what they hold back, in the order in which records pass them.

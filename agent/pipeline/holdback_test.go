@@ -67,6 +67,21 @@ func (h *holder) Drain(ctx context.Context) error {
 	return nil
 }
 
+// staller does not return before its context ends, and if it is deaf not even then.
+type staller struct{ deaf bool }
+
+func (s *staller) Options() []option.Option { return []option.Option{option.Switch("deaf", &s.deaf)} }
+
+func (s *staller) New(plugin.Env) (plugin.Filter, error) { return s, nil }
+
+func (s *staller) Filter(ctx context.Context, _ *event.Batch) error {
+	if s.deaf {
+		select {}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func TestRecordsThatWereHeldBackPassOnlyTheFiltersBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, nil, "input source tag=a n=10", "filter holder match=* wait=1", "filter holder match=* wait=1", "output sink match=*")

@@ -45,9 +45,10 @@ type input struct {
 	ring    ring
 	feeds   sync.Map // *output → true: where its records have gone
 
-	turn sync.RWMutex // held for reading while a batch is on its way to the chunks
-	mu   sync.Mutex
-	open map[openKey]*filling
+	turn    sync.RWMutex // held for reading while a batch is on its way to the chunks
+	mu      sync.Mutex   // held while the disk takes a batch, which may last
+	open    map[openKey]*filling
+	growing struct{ chunks, bytes atomic.Int64 } // what these are
 }
 
 func (in *input) pipe() *Pipeline { return in.home.Load() }
@@ -203,14 +204,14 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch, next int) {
 	err := guard(func() error { return s.filter(inner, b) })
 	s.mu.Unlock()
 	if err != nil {
-		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, b.Tag, err))
+		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, plain(b.Tag), err))
 	}
 	s.count(n, size, b)
 	lap, _ := ctx.Value(lapKey{}).(int)
 	for _, d := range more.batches {
 		if lap == maxLaps {
 			if n := s.endless.Add(1); n&(n-1) == 0 {
-				s.log.Error(fmt.Sprintf("records come back here without end, by now with the tag '%s'; they go to the outputs as they are (batches so far: %d). Narrow the filter's match so that it does not take its own output", d.Tag, n))
+				s.log.Error(fmt.Sprintf("records come back here without end, by now with the tag '%s'; they go to the outputs as they are (batches so far: %d). Narrow the filter's match so that it does not take its own output", plain(d.Tag), n))
 			}
 			in.keep(ctx, d)
 			continue
@@ -263,6 +264,7 @@ func (in *input) store(b *event.Batch, by *route, routes []*output) {
 	if f == nil {
 		f = in.begin(b, by, routes)
 		in.open[key] = f
+		in.growing.chunks.Add(1)
 	}
 	settled := in.put(f, b)
 	full := len(f.chunk.Bytes()) > chunkLimit || b.Kind != event.Logs || f.partial.Load() || in.pipe().disk.crowded()
@@ -292,8 +294,8 @@ func (in *input) begin(b *event.Batch, by *route, routes []*output) *filling {
 		f.source = b.Source
 		f.chunk.Source = b.Source
 	}
-	if (in.storage == filesystem || in == p.emitter) && p.disk.store != nil { // the emitter does not know whose records it has
-		f.file = p.disk.store.Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag, Routes: f.ways})
+	if (in.storage == filesystem || in == p.emitter) && p.disk.store() != nil { // the emitter does not know whose records it has
+		f.file = p.disk.store().Create(in.name, storage.Meta{Kind: b.Kind, Tag: b.Tag, Routes: f.ways})
 	}
 	return f
 }
@@ -302,6 +304,7 @@ func (in *input) begin(b *event.Batch, by *route, routes []*output) *filling {
 func (in *input) put(f *filling, b *event.Batch) bool {
 	f.chunk.Append(b)
 	f.size += int64(len(b.Bytes()))
+	in.growing.bytes.Add(int64(len(b.Bytes())))
 	in.pipe().open.Add(int64(len(b.Bytes())))
 	f.records.Add(int64(b.Len()))
 	h := b.Own()
@@ -333,6 +336,8 @@ func (in *input) flushLocked() {
 
 func (in *input) send(f *filling) {
 	s := f.stored
+	in.growing.chunks.Add(-1)
+	in.growing.bytes.Add(-s.size)
 	if s.file != nil {
 		s.file.Lock()
 	}

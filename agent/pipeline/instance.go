@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ type instance struct {
 	log   *slog.Logger
 	meter *metric.Registry // what the plugin counts itself
 	pos   option.Pos
+	words string            // fingerprint of its section
 	print string            // fingerprint of all that makes it what it is
 	mask  *strings.Replacer // hides its secrets; nil when it has none
 
@@ -33,6 +35,16 @@ func (i *instance) shown() string {
 		return i.alias
 	}
 	return i.name
+}
+
+// key names the instance to a later run. By then a name without an alias may be another's, since it has a
+// number; so its words must be the same, too.
+func (i *instance) key() string {
+	if i.alias != "" {
+		return i.alias
+	}
+	hash := sha256.Sum256([]byte(i.words))
+	return fmt.Sprintf("%s %x", i.name, hash[:8])
 }
 
 // assembly is what one instance is made of: its section, the settings of the pipeline and those of the
@@ -53,7 +65,7 @@ func (a assembly[P]) make(tag func() string) (P, instance, error) {
 	own := cfg.Options()
 	a.sec.Props = inherit(a.sec.Props, own, a.b.tree.Service)
 	opts := append(append(a.opts, own...), network(a.kind, own)...)
-	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, print: a.b.fingerprint(a.kind, a.sec)}
+	inst := instance{name: a.b.number(a.kind, a.spec.Name), pos: a.sec.Pos, words: config.Fingerprint(a.sec), print: a.b.fingerprint(a.kind, a.sec)}
 	what := a.kind + " " + a.spec.Name
 	inst.mask = option.Masker(own, a.sec.Props)
 	err := errors.Join(option.Decode(opts, a.props(), a.sec.Pos), option.CheckOnce(own, a.sec.Props), a.refuseTLS(own))

@@ -18,7 +18,6 @@ var cures = [reasons]string{
 	StorageFull: "raise storage.total_limit_size, storage.memory_budget or storage.spill_limit, or set storage.full_action to block",
 	Rejected:    "set storage.keep.rejected to keep such chunks",
 	Damaged:     "what is left of it is in .quarantine below storage.path",
-	Poisoned:    "mend the plugin, and then deliver it with fluent-bit dlq replay",
 	RingFull:    "raise mem_buf_limit, or set storage.type to memory or filesystem, which let the input wait",
 }
 
@@ -33,8 +32,8 @@ var verbs = [reasons]string{
 }
 
 // giveUp ends the way of a chunk to this output by rule: counted, said, and kept as a dead letter if so
-// configured.
-func (o *output) giveUp(d *delivery, why Reason, err error) {
+// configured. It reports whether it did: what would harm the plugin again is only set aside, never thrown away.
+func (o *output) giveUp(d *delivery, why Reason, err error) bool {
 	p := o.pipe()
 	what := verbs[why]
 	if why == RetryLimit {
@@ -49,9 +48,12 @@ func (o *output) giveUp(d *delivery, why Reason, err error) {
 		level = slog.LevelWarn
 	}
 	d.look(p)
-	if kept := p.deadLetter(o, d, why, err); kept != "" {
+	switch kept := p.deadLetter(o, d, why, err); {
+	case kept != "":
 		text += "; it is kept as dead letter " + kept
-	} else {
+	case why == Poisoned:
+		return false
+	default:
 		text += "; its records are lost: " + cures[why]
 	}
 	o.counters.DroppedRecords.Add(d.count())
@@ -59,6 +61,7 @@ func (o *output) giveUp(d *delivery, why Reason, err error) {
 	p.noteDrop(d.in, o.shown(), d.kind, int(d.count()), int(d.size))
 	o.bursts[why].say(o.log, level, text, d.count())
 	o.settle(d, event.GivenUp)
+	return true
 }
 
 // reject counts records that the output refused, while it took the rest of their chunk.

@@ -1,6 +1,10 @@
 package pipeline
 
 import (
+	"strconv"
+	"strings"
+	"unicode"
+
 	"github.com/fluent/fluent-bit-go/agent/internal/regex"
 	"github.com/fluent/fluent-bit-go/option"
 )
@@ -51,3 +55,12 @@ func wildcard(pattern, s string) bool {
 
 // set reports whether there is anything to match.
 func (m *matcher) set() bool { return m.pattern != "" || m.expr != nil }
+
+// plain is a tag as it may stand in the log: clients choose tags, and must not write lines of their own there.
+func plain(tag string) string {
+	if strings.ContainsFunc(tag, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		quoted := strconv.Quote(tag)
+		return quoted[1 : len(quoted)-1]
+	}
+	return tag
+}

@@ -30,6 +30,7 @@ type memory struct {
 	works       sync.WaitGroup
 	stuck       bool // over the limit, and nothing can be done about it
 	spillFailed bool
+	trouble     burst  // with the spill
 	changed     func() // something became smaller
 }
 
@@ -133,6 +134,7 @@ func (m *memory) take(s *stored) (*event.Chunk, error) {
 		s.place.loading = nil
 		if err != nil {
 			s.place.users--
+			m.leave(s)
 			return nil, err
 		}
 		c.Source = s.source
@@ -291,10 +293,21 @@ func (m *memory) out(s *stored) bool {
 		s.place.extent = &e
 		m.spilled++
 	} else if m.spillFailed = true; !errors.Is(err, storage.ErrSpillFull) {
-		m.log.Error("records that do not fit into storage.memory_budget cannot be put into a temporary file: " + err.Error())
+		m.trouble.say(m.log, slog.LevelError, "records that do not fit into storage.memory_budget cannot be put into a temporary file: "+err.Error(), s.count())
 	}
 	m.leave(s)
 	return err == nil && s.place.users == 0
+}
+
+// probe has the spill tried again that did not take a chunk: its disk may have room by now.
+func (m *memory) probe() {
+	m.mu.Lock()
+	failed := m.spillFailed
+	m.spillFailed = false
+	m.mu.Unlock()
+	if failed {
+		m.trim()
+	}
 }
 
 // overfull reports whether all is used up, so that no more records may come until some are gone.

@@ -91,6 +91,7 @@ type books struct {
 	saved     amount // for another run
 	reread    amount // lost here, but the source still has them
 	stop      chan int
+	stops     atomic.Bool // the agent stops
 }
 
 type custom struct {
@@ -193,10 +194,10 @@ func (p *Pipeline) lose(why Reason, in *input, b *event.Batch) {
 		p.log.Warn(fmt.Sprintf("records with %d tags match no output and are dropped; from here on such tags are not named any more, the counter of the reason no_route goes on", namedTags))
 	}
 	if key.kind == event.Logs {
-		p.log.Warn(fmt.Sprintf("records with tag '%s' match no output and are dropped; give an output a match for it", key.tag))
+		p.log.Warn(fmt.Sprintf("records with tag '%s' match no output and are dropped; give an output a match for it", plain(key.tag)))
 		return
 	}
-	p.log.Warn(fmt.Sprintf("%v with tag '%s' match no output that takes %[1]v and are dropped; give one a match for it", key.kind, key.tag))
+	p.log.Warn(fmt.Sprintf("%v with tag '%s' match no output that takes %[1]v and are dropped; give one a match for it", key.kind, plain(key.tag)))
 }
 
 // room returns a channel that is closed when memory was freed.

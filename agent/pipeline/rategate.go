@@ -106,7 +106,8 @@ func (g *rateGate) needs(set *rateSettings, share float64, long time.Duration) t
 	if set.maxBytes > 0 {
 		seconds = max(seconds, g.bytes/(float64(set.maxBytes)*share))
 	}
-	return min(time.Duration(seconds*float64(time.Second))-long, time.Hour)
+	seconds = min(seconds, (long + time.Hour).Seconds()) // more may be too much for a duration
+	return time.Duration(seconds*float64(time.Second)) - long
 }
 
 func (g *rateGate) count(b *event.Batch) {

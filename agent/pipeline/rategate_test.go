@@ -52,3 +52,13 @@ func TestWhatAnInputHasInHandAtTheEndIsNotLost(t *testing.T) {
 		}
 	})
 }
+
+func TestAHopelessExcessWaitsForAnHour(t *testing.T) {
+	g := rateGate{records: 1e9}
+	set := &rateSettings{maxRecords: 1}
+	for _, long := range []time.Duration{0, time.Second} {
+		if d := g.needs(set, 1e-4, long); d != time.Hour { // ten thousand chunks wait
+			t.Errorf("the gate is closed for %v", d)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,16 +19,18 @@ type Runner struct {
 	current  atomic.Pointer[Pipeline]
 	changed  chan struct{} // holds one after a reload
 	reloads  atomic.Uint64
-	mu       sync.Mutex     // one reload or shutdown at a time
-	stopped  bool           // guarded by mu
-	ending   chan struct{}  // closed when the agent stops
+	mu       sync.Mutex      // one reload or shutdown at a time, and none before Run
+	ending   context.Context // ends when the agent stops
+	end      func()
 	draining sync.WaitGroup // instances that a reload has left behind
 }
 
 // NewRunner returns a runner of p, which must have been started.
 func NewRunner(p *Pipeline) *Runner {
-	r := &Runner{changed: make(chan struct{}, 1), ending: make(chan struct{})}
+	r := &Runner{changed: make(chan struct{}, 1)}
+	r.ending, r.end = context.WithCancel(context.Background())
 	r.current.Store(p)
+	r.mu.Lock()
 	return r
 }
 
@@ -45,11 +48,16 @@ func (r *Runner) Run(ctx context.Context) int {
 		p.log.Debug(line)
 	}
 	p.launch()
+	r.mu.Unlock()
 	code := r.loop(ctx)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stopped = true
-	close(r.ending)
+	p.stops.Store(true)
+	r.end()
+	r.Pipeline().leaveSources()                // a filter that hangs lets a reload go on with that
+	if within(r.mu.Lock, after(p.set.Grace)) { // a reload may wait so long for inputs that are gone
+		defer r.mu.Unlock()
+	} else {
+		p.log.Warn("a reload does not end; going on without it")
+	}
 	p = r.Pipeline()
 	within(r.draining.Wait, time.After(2*closeTimeout)) // what is left comes to p
 	p.shutdown()
@@ -91,9 +99,12 @@ func (r *Runner) loop(ctx context.Context) (code int) {
 func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped {
-		return fmt.Errorf("the agent stops")
+	if r.ending.Err() != nil {
+		return errStops
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(r.ending, stop)()
 	old := r.Pipeline()
 	next.books = old.books
 	gone := next.adopt(old)
@@ -103,27 +114,34 @@ func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) err
 	for _, in := range append(slices.Clone(next.inputs), next.emitter) {
 		in.move(next)
 	}
+	if r.ending.Err() != nil { // old is on its way to its end
+		next.undo(len(next.parts()))
+		return errStops
+	}
 	for _, o := range next.outputs {
 		o.home.Store(next)
 	}
-	r.current.Store(next)
+	next.madeRoom() // for inputs that wait for an output that is gone
 	if !gone.stopInputs(after(next.set.Grace / 2)) {
 		next.log.Warn("an input that was removed does not end; going on without it")
 	}
-	gone.drain(ctx)
+	gone.giveOut(after(next.set.Grace / 2))
 	gone.flush()
 	next.launch()
+	r.current.Store(next)
 	r.reloads.Add(1)
 	select {
 	case r.changed <- struct{}{}:
 	default:
 	}
 	r.draining.Go(func() {
-		gone.retire(next, r.ending)
+		gone.retire(next, r.ending.Done())
 		drained()
 	})
 	return nil
 }
+
+var errStops = errors.New("the agent stops")
 
 // adopt replaces what p and old have in common by the instances of old, which run. It returns the rest of
 // those.
@@ -158,8 +176,10 @@ func (in *input) move(p *Pipeline) {
 }
 
 // retire ends instances that are not part of the configuration any more. What an output cannot deliver in
-// time goes to the one of its name in next, if there is one.
+// time goes to its heir in next, if there is one.
 func (g *group) retire(next *Pipeline, ending <-chan struct{}) {
+	g.stopInputs(unless(ending, after(next.set.Grace))) // those that the reload did not wait for
+	g.flush()
 	g.deliver(unless(ending, after(next.set.Grace)))
 	if !g.kill() {
 		next.log.Warn("a plugin that was removed did not end in time")
@@ -185,29 +205,44 @@ func unless(ending <-chan struct{}, deadline <-chan time.Time) <-chan time.Time 
 }
 
 func (o *output) handOver(next *Pipeline) {
-	i := slices.IndexFunc(next.outputs, func(n *output) bool { return n.shown() == o.shown() })
-	if i < 0 {
+	heir := o.heir(next)
+	if heir == nil {
 		if n := o.pending.count(); n > 0 {
 			o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed: those in files stay there, others are lost; raise grace, or keep the output until it has delivered", n))
 		}
 		o.abandon()
 		return
 	}
-	for d := range o.rest() {
+	o.end(func(d *delivery) {
 		if d.over.Swap(true) {
-			continue
+			return
 		}
 		d.in.busy.retries.Add(-d.retries)
 		o.pipe().memory.discard(d)
-		next.outputs[i].accept(d.stored)
+		heir.accept(d.stored)
 		o.counters.Queued.Add(-uint64(d.size))
 		o.pending.Done()
+	})
+}
+
+// heir is the output of next that takes the place of o: the one that the same words describe, under whatever
+// number, or the one of its name, unless that is another's by these words.
+func (o *output) heir(next *Pipeline) *output {
+	var named *output
+	for _, n := range next.outputs {
+		switch {
+		case n.words == o.words:
+			return n
+		case n.shown() == o.shown() && !slices.ContainsFunc(o.pipe().outputs, func(old *output) bool { return old.words == n.words }):
+			named = n
+		}
 	}
+	return named
 }
 
 // fingerprint says everything that makes an instance what it is.
 func (b *builder) fingerprint(kind string, sec config.Section) string {
-	s := kind + config.Fingerprint(sec)
+	s := fmt.Sprint(kind, b.set.JSON, config.Fingerprint(sec))
 	if b.set.Identity != nil {
 		s += b.set.Identity(kind, strings.ToLower(sec.Name))
 	}

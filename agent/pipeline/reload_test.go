@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/agent/storage"
 )
 
 // reloading runs a rig's pipeline, has f do something to it, and stops it.
@@ -110,6 +112,7 @@ func TestChunksOfAChangedOutputAreHandedOver(t *testing.T) {
 func TestChunksOfARemovedOutputAreDeliveredOrCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, nil, "input source tag=a n=10 pause=1", "output sink match=* mode=dead alias=x", "output sink match=* alias=y mode=once")
+		r.p.inputs[0].replays = true // but not while the agent runs
 		reloading(t, r, func(run *Runner) {
 			time.Sleep(10*time.Second + 500*time.Millisecond)
 			if err := run.Reload(t.Context(), r.next(t, "input source tag=a n=10 pause=1", "output sink match=b alias=z"), func() {}); err != nil {
@@ -122,6 +125,9 @@ func TestChunksOfARemovedOutputAreDeliveredOrCounted(t *testing.T) {
 		}
 		if n := r.p.lost[Shutdown].Load(); n != 10 {
 			t.Errorf("%d of 10 records are counted as lost", n)
+		}
+		if n := r.settled.of("given up"); n != 10 {
+			t.Errorf("%d of 10 batches were settled", n)
 		}
 		if !strings.Contains(r.log.String(), "could not be delivered before the output was removed") {
 			t.Errorf("the log says nothing:\n%s", r.log.String())
@@ -218,9 +224,160 @@ func TestReloadWhileTheAgentStopsIsRefused(t *testing.T) {
 	})
 }
 
-func (s *sink) Start(context.Context) error {
-	if s.mode == "unstartable" {
+func (s *sink) Start(ctx context.Context) error {
+	s.got.add("starts " + s.env.Name)
+	switch s.mode {
+	case "unstartable":
 		return errors.New("no such host")
+	case "starting":
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	return nil
+}
+
+// lingering is a disk that takes its time with each close.
+type lingering struct{ storage.FS }
+
+func (f lingering) Create(name string) (storage.Handle, error) {
+	h, err := f.FS.Create(name)
+	return lingeringHandle{h}, err
+}
+
+type lingeringHandle struct{ storage.Handle }
+
+func (h lingeringHandle) Close() error {
+	time.Sleep(5 * time.Second)
+	return h.Handle.Close()
+}
+
+func TestChunksThatAreOnTheirWayWhileTheirOutputChangesGoToTheNewOne(t *testing.T) {
+	for _, alias := range []string{"x", "z"} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			slow := inDir(dir, func(s *Settings) { s.Storage.fileSystem = lingering{storage.Disk()} })
+			const input = "input source tag=a n=3 storage.type=filesystem"
+			r := mustBuild(t, slow, input, "output sink match=* mode=dead alias=x")
+			reloading(t, r, func(run *Runner) {
+				time.Sleep(1500 * time.Millisecond) // the flush is on its way
+				next, err := buildIn(t, r, slow, input, "output sink match=* alias="+alias)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := run.Reload(t.Context(), next, func() {}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if n := r.got.of("records x"); alias == "x" && n != 3 {
+					t.Errorf("%d of 3 records came to the new output", n)
+				}
+				r.p.disk.mu.Lock()
+				defer r.p.disk.mu.Unlock()
+				if n := len(r.p.disk.parked); alias != "x" && n != 1 {
+					t.Errorf("%d chunks wait for an output", n)
+				}
+			})
+		})
+	}
+}
+
+// What is described by the same words may mean something else in another configuration.
+func TestReloadTakesWhatTheRestOfTheConfigurationChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		const input = "input source tag=a n=30 pause=1"
+		r := mustBuild(t, inDir(dir), input, "input source tag=b n=0", "output sink alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(10 * time.Second)
+			// The only output of the only input takes everything, and the service says where records wait.
+			next, err := buildIn(t, r, inDir(dir, func(s *Settings) { s.Storage.Type, s.JSON.RawUTF8 = "filesystem", true }), input, "output sink alias=x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Reload(t.Context(), next, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if !next.outputs[0].plugin.(*sink).env.JSON.RawUTF8 {
+				t.Error("the output that stayed writes JSON as before")
+			}
+			if next.inputs[0].storage != filesystem {
+				t.Error("the input that stayed keeps its records in memory")
+			}
+		})
+		if n := r.got.of("records x"); n == 0 {
+			t.Error("the output that stayed still takes nothing")
+		}
+	})
+}
+
+func TestReloadMayGiveTheAgentAFolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		r := mustBuild(t, nil, "input source tag=a n=100 pause=1", "output sink match=* mode=dead")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(10*time.Second + 500*time.Millisecond)
+			next, err := buildIn(t, r, inDir(dir), "input source tag=a n=100 pause=1", "output sink match=* mode=dead")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run.Reload(t.Context(), next, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+		})
+		if saved, lost := r.p.saved.records.Load(), r.p.lost[Shutdown].Load(); saved == 0 || lost != 0 {
+			t.Errorf("%d records were saved and %d lost", saved, lost)
+		}
+	})
+}
+
+func TestWhatARemovedInputBringsLateIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, nil, "input source tag=a n=3 linger=4", "output sink match=* alias=x")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(3 * time.Second)
+			if err := run.Reload(t.Context(), r.next(t, "input source tag=b n=0", "output sink match=* alias=x"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		})
+		if n, settled := r.got.of("records x"), r.settled.of("delivered"); n != 4 || settled != 4 {
+			t.Errorf("%d of 4 records arrived, %d were settled", n, settled)
+		}
+	})
+}
+
+// Names like sink.0 count the outputs: one more above it, and an output has another name.
+func TestAnOutputIsKnownAgainUnderAnotherNumber(t *testing.T) {
+	const input = "input source tag=a n=5 storage.type=filesystem"
+	const good, dead, mended = "output sink match=*", "output sink match=* mode=dead", "output sink match=* mode="
+	restart := func(want int, sections ...string) {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			r := mustBuild(t, inDir(dir), input, good, dead)
+			r.runFor(t, 5*time.Second)
+			r = mustBuild(t, inDir(dir), append(sections, "input source tag=b n=0")...)
+			r.runFor(t, 5*time.Second)
+			if n := r.got.of("records sink.0"); n != want {
+				t.Errorf("after a restart %d records came to sink.0 of %v, want %d", n, sections, want)
+			}
+		})
+	}
+	restart(5, mended) // the other one has had them
+	restart(0, good)   // it has had them itself
+	synctest.Test(t, func(t *testing.T) {
+		const input = "input source tag=a n=5"
+		r := mustBuild(t, nil, input, "output sink match=* mode=late", "input source tag=b n=0")
+		reloading(t, r, func(run *Runner) {
+			time.Sleep(5 * time.Second)
+			if err := run.Reload(t.Context(), r.next(t, input, "output sink match=b", "output sink match=* mode=late"), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+		})
+		if a, b := r.got.of("records sink.0"), r.got.of("records sink.1"); a != 0 || b != 5 {
+			t.Errorf("%d records came to the output that is new and %d to the one that was there, want 0 and 5", a, b)
+		}
+	})
 }

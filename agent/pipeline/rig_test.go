@@ -23,12 +23,13 @@ type source struct {
 	n       int
 	pause   time.Duration
 	size    int
+	linger  time.Duration // before the last record, when it is told to end
 	settled *tally
 	got     *tally
 }
 
 func (s *source) Options() []option.Option {
-	return []option.Option{option.Int("n", &s.n), option.Duration("pause", &s.pause), option.Int("size", &s.size)}
+	return []option.Option{option.Int("n", &s.n), option.Duration("pause", &s.pause), option.Int("size", &s.size), option.Duration("linger", &s.linger)}
 }
 
 func (s *source) New(env plugin.Env) (plugin.Input, error) { s.env = env; return s, nil }
@@ -55,7 +56,14 @@ func (s *source) Run(ctx context.Context, to plugin.Emitter) error {
 		}
 	}
 	<-ctx.Done()
-	return nil
+	if s.linger == 0 {
+		return nil
+	}
+	time.Sleep(s.linger)
+	b := event.New(s.env.Tag)
+	b.Append(event.Time{Sec: 1}, nil, event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(s.n)))
+	b.OnSettled(func(o event.Outcome) { s.settled.add(o.String()) })
+	return to.Emit(ctx, b)
 }
 
 // sink counts what it was given and fails as its script says.
@@ -196,8 +204,11 @@ func build(t *testing.T, edit func(*Settings), sections ...string) (r *rig, err 
 func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*Pipeline, error) {
 	t.Helper()
 	specs := plugin.Set{
-		Inputs:  []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
-		Filters: []plugin.Spec[plugin.Filter]{{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }}},
+		Inputs: []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
+		Filters: []plugin.Spec[plugin.Filter]{
+			{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }},
+			{Name: "staller", Config: func() plugin.Config[plugin.Filter] { return new(staller) }},
+		},
 		Outputs: []plugin.Spec[plugin.Output]{{Name: "sink", Config: func() plugin.Config[plugin.Output] { return &sink{got: &r.got} }}},
 	}
 	var tree config.Tree

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,17 +28,17 @@ func (p *Pipeline) Start(ctx context.Context) error {
 			continue
 		}
 		if err := guard(func() error { return s.Start(ctx) }); err != nil {
-			var opened []part
-			for _, q := range p.parts()[:i+1] {
-				if !q.begun() {
-					opened = append(opened, q)
-				}
-			}
-			closeAll(opened, time.Now().Add(closeTimeout))
+			p.undo(i + 1)
 			return fmt.Errorf("[%s] could not start: %w", one.shown(), one.hide(err))
 		}
 	}
 	return nil
+}
+
+// undo closes what Start has opened of the first n parts.
+func (p *Pipeline) undo(n int) {
+	opened := slices.DeleteFunc(p.parts()[:n], func(q part) bool { return q.begun() })
+	closeAll(opened, time.Now().Add(closeTimeout))
 }
 
 type part struct {
@@ -104,7 +105,7 @@ func (p *Pipeline) shutdown() {
 	if !p.stopInputs(after(p.set.Grace / 2)) {
 		p.log.Warn("an input does not end; going on without it")
 	}
-	p.drain(context.Background())
+	p.giveOut(after(p.set.Grace / 2))
 	p.flush()
 	for _, o := range p.outputs {
 		if !p.set.Storage.FlushBacklog {
@@ -113,7 +114,7 @@ func (p *Pipeline) shutdown() {
 	}
 	left := p.deliver(deadline)
 	ended := p.kill()
-	p.drain(context.Background())
+	p.giveOut(after(closeTimeout))
 	p.flush() // what an input that does not end brought meanwhile
 	for _, o := range p.outputs {
 		o.abandon()
@@ -140,18 +141,16 @@ func after(d time.Duration) <-chan time.Time {
 // stopInputs asks the inputs to end and waits for them: first the sources, then the stream processor's tasks,
 // which may have something to say about the last records, those included that filters held back.
 func (g *group) stopInputs(deadline <-chan time.Time) bool {
-	for _, in := range g.inputs {
-		if in.task == nil {
-			in.leave()
-		}
-	}
+	g.leaveSources()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	return within(func() {
 		for _, in := range g.inputs {
 			if in.task == nil {
 				in.reading.Wait()
 			}
 		}
-		g.drain(context.Background())
+		g.drain(ctx)
 		for _, in := range g.inputs {
 			if in.task != nil {
 				in.leave()
@@ -159,6 +158,15 @@ func (g *group) stopInputs(deadline <-chan time.Time) bool {
 			}
 		}
 	}, deadline)
+}
+
+// leaveSources asks the inputs to end, without waiting for them.
+func (g *group) leaveSources() {
+	for _, in := range g.inputs {
+		if in.task == nil {
+			in.leave()
+		}
+	}
 }
 
 // deliver has everything that is pending tried at once and waits until it is settled. It returns how much is

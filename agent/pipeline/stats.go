@@ -15,12 +15,7 @@ func (p *Pipeline) Stats() stats.Stats {
 		in.gate.mu.Lock()
 		x := stats.Input{Name: in.shown(), Paused: in.gate.paused, Waiting: in.gate.waiting, Limit: in.settings.memBufLimit}
 		in.gate.mu.Unlock()
-		in.mu.Lock()
-		x.Open = len(in.open)
-		for _, f := range in.open {
-			x.OpenBytes += int64(len(f.chunk.Bytes()))
-		}
-		in.mu.Unlock()
+		x.Open, x.OpenBytes = int(in.growing.chunks.Load()), in.growing.bytes.Load()
 		x.Busy, x.BusyBytes = int(in.busy.chunks.Load()), in.busy.bytes.Load()
 		x.Records, x.Bytes = in.counters.Records.Load(), in.counters.Bytes.Load()
 		x.RateRecords, x.RateBytes = in.rate.get()
@@ -62,10 +57,10 @@ func (p *Pipeline) storageStats(s *stats.Stats) {
 	s.Storage.Spilled, s.Storage.Memory = p.memory.spilled, p.memory.used
 	p.memory.mu.Unlock()
 	s.Chunks += int(p.emitter.busy.chunks.Load()) // and what earlier runs left
-	if p.disk.store == nil {
+	if p.disk.store() == nil {
 		return
 	}
-	s.Storage.Files, s.Storage.Damaged = p.disk.store.Files(), p.disk.store.Damaged()
+	s.Storage.Files, s.Storage.Damaged = p.disk.store().Files(), p.disk.store().Damaged()
 	p.disk.mu.Lock()
 	s.Chunks += len(p.disk.parked)
 	p.disk.mu.Unlock()

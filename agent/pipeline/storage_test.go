@@ -383,6 +383,9 @@ func TestAnOutputsOwnVersionIsKeptWhereThereIsRoom(t *testing.T) {
 		}
 	}
 	m.discard(ds[3])
+	ds[0].over.Store(true) // its output was taken away while the plugin had it
+	m.discard(ds[0])
+	m.stash(ds[0], version())
 	if m.used != 0 || m.spill.Used() != 0 {
 		t.Errorf("%d bytes of memory and %d of the spill are still charged", m.used, m.spill.Used())
 	}

@@ -55,9 +55,9 @@ func (s *stored) look(p *Pipeline) {
 
 func (s *stored) String() string {
 	if n := s.records.Load(); n >= 0 {
-		return fmt.Sprintf("chunk %s with tag '%s' (%d records)", s.name(), s.tag, n)
+		return fmt.Sprintf("chunk %s with tag '%s' (%d records)", s.name(), plain(s.tag), n)
 	}
-	return fmt.Sprintf("chunk %s with tag '%s' (%d bytes)", s.name(), s.tag, s.size)
+	return fmt.Sprintf("chunk %s with tag '%s' (%d bytes)", s.name(), plain(s.tag), s.size)
 }
 
 func (s *stored) name() string {
@@ -78,6 +78,13 @@ func (s *stored) hold(h event.Hold) {
 	if over {
 		h.Settle(event.Outcome(s.worst.Load()))
 	}
+}
+
+// held reports whether batches wait to be settled with the chunk.
+func (s *stored) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.holds) > 0
 }
 
 // finish notes that one route is done with the chunk.

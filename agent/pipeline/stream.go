@@ -207,7 +207,7 @@ func (in *input) feed(ctx context.Context, b *event.Batch) {
 		way := &passed{in, before}
 		if way.has(to) {
 			if n := to.task.loops.Add(1); n&(n-1) == 0 {
-				to.log.Error(fmt.Sprintf("the query reads its own results, tagged '%s'; it does not read them again (batches so far: %d). Give the stream another tag, or name the input: FROM STREAM:name", b.Tag, n))
+				to.log.Error(fmt.Sprintf("the query reads its own results, tagged '%s'; it does not read them again (batches so far: %d). Give the stream another tag, or name the input: FROM STREAM:name", plain(b.Tag), n))
 			}
 			continue
 		}
@@ -222,7 +222,7 @@ func (in *input) advance(ctx context.Context, b *event.Batch) {
 	out := b.Derive(in.tag)
 	err := guard(func() error { in.task.Take(b, out, in.snapshot); return nil })
 	if err != nil {
-		in.log.Error(fmt.Sprintf("the query failed on %d records with tag '%s': %v", b.Len(), b.Tag, err))
+		in.log.Error(fmt.Sprintf("the query failed on %d records with tag '%s': %v", b.Len(), plain(b.Tag), err))
 	}
 	switch {
 	case out.Len() == 0:

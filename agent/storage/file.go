@@ -18,15 +18,16 @@ type File struct {
 	stream string
 	name   string
 
-	mu      sync.Mutex
-	handle  Handle // while it grows
-	start   int64  // where the content begins
-	size    int64  // of the content
-	crc     uint32
-	records int // -1: nobody has looked yet
-	locked  bool
-	gone    bool
-	damage  error // why it is not deleted when it is done, but put aside
+	mu       sync.Mutex
+	handle   Handle // while it grows
+	start    int64  // where the content begins
+	size     int64  // of the content
+	crc      uint32
+	records  int // -1: nobody has looked yet
+	locked   bool
+	gone     bool
+	unsynced error // the disk did not take what was written
+	damage   error // why it is not deleted when it is done, but put aside
 }
 
 // Name says which chunk it is: the input's folder and the file's name.
@@ -133,7 +134,7 @@ func (f *File) begin(data []byte, n int) error {
 		return err
 	}
 	whole, crc := appendStart(make([]byte, 0, metaAt+16+len(f.Tag)+len(data)), f.Meta)
-	f.start = int64(len(whole))
+	start := int64(len(whole))
 	whole = append(whole, data...)
 	crc = crc32.Update(crc, crc32.IEEETable, data)
 	f.putHead(whole, crc, int64(len(data)))
@@ -145,7 +146,7 @@ func (f *File) begin(data []byte, n int) error {
 		_ = fs.Remove(f.path())
 		return err
 	}
-	f.handle, f.crc, f.size, f.records = h, crc, int64(len(data)), n
+	f.handle, f.start, f.crc, f.size, f.records = h, start, crc, int64(len(data)), n
 	f.store.files.Add(1)
 	f.store.growing.Add(1)
 	return nil
@@ -174,9 +175,12 @@ func (f *File) Load(id uint64) (*event.Chunk, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gone {
-		return nil, fmt.Errorf("storage: %s was deleted", f.Name())
+		return nil, damaged{fmt.Errorf("chunk %s was put aside or deleted", f.Name())}
 	}
 	data, err := f.read()
+	if errors.Is(err, errNotExist) {
+		return nil, damaged{fmt.Errorf("chunk %s was deleted by somebody: %w", f.Name(), err)}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
@@ -238,6 +242,7 @@ func (f *File) remove() {
 	}
 	f.gone, f.locked = true, true
 	f.closeIdle()
+	defer f.store.journal.forget(f) // after the file: a journal that forgets first would have it delivered again
 	if f.start == 0 && f.records >= 0 && f.size == 0 {
 		return // it never was on disk
 	}
@@ -248,7 +253,6 @@ func (f *File) remove() {
 	} else if err := f.store.FS.Remove(f.path()); err != nil && !errors.Is(err, errNotExist) {
 		f.store.Log.Error(fmt.Sprintf("chunk %s was delivered but cannot be deleted, so it will come again after a restart: %v", f.Name(), err))
 	}
-	f.store.journal.forget(f)
 }
 
 // quarantine puts a damaged file where it is in nobody's way.

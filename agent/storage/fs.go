@@ -107,11 +107,4 @@ func (f file) Sync() error { return unix.Fdatasync(int(f.Fd())) }
 
 // readWhole reads a file of the machine.
 func readWhole(name string) ([]byte, error) { return os.ReadFile(name) }
-
-func statTime(name string) (time.Time, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return info.ModTime(), nil
-}
+func stat(name string) (fs.FileInfo, error) { return os.Stat(name) }

@@ -35,7 +35,7 @@ const rewriteAt = 4096
 func (j *journal) path() string { return filepath.Join(j.store.Path, progressFile) }
 
 // open reads the journal, as far as it is about files.
-func (j *journal) open(s *Store, files []*File) error {
+func (j *journal) open(s *Store, files []*File) {
 	j.store, j.had = s, map[string]map[string]bool{}
 	there := map[string]bool{}
 	for _, f := range files {
@@ -52,9 +52,11 @@ func (j *journal) open(s *Store, files []*File) error {
 		}
 	}
 	if j.live == 0 && len(text) == 0 {
-		return nil
+		return
 	}
-	return j.rewrite()
+	if err := j.rewrite(); err != nil { // add tries again, and until then the old one is there
+		s.Log.Error(fmt.Sprintf("the journal of deliveries cannot be written anew: %v", err))
+	}
 }
 
 func (j *journal) note(chunk, route string) {

@@ -35,10 +35,15 @@ type Letter struct {
 // letters counts what the dead-letter folder holds.
 type letters struct {
 	mu     sync.Mutex
-	looked bool
+	looked time.Time
 	bytes  int64
+	full   bool
 	warned bool
 }
+
+// lookAgain is how long a full dead-letter store is taken for full before somebody may have made room: to look
+// through thousands of letters for each chunk would be the end of all throughput.
+const lookAgain = 10 * time.Second
 
 // ErrLettersFull says that a dead letter did not fit under storage.rejected.limit.
 var ErrLettersFull = errors.New("storage.rejected.limit is reached")
@@ -57,7 +62,7 @@ func (s *Store) Bury(l Letter, kind event.Kinds, content []byte, limit int64) (s
 	}
 	l.Bytes = int64(len(content))
 	unique := strings.NewReplacer("-", "", ".", "", " ", "").Replace(strings.TrimSuffix(s.names.next(), extension))
-	id := fmt.Sprintf("%.128s_0_%.64s_%s", safe(l.Tag), safe(l.Output), unique)
+	id := safe(l.Tag, 128) + "_0_" + safe(l.Output, 64) + "_" + unique
 	about, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		panic("BUG: a dead letter is no JSON: " + err.Error())
@@ -77,8 +82,8 @@ func (s *Store) Bury(l Letter, kind event.Kinds, content []byte, limit int64) (s
 
 func (s *Store) lettersFit(size, limit int64) error {
 	l := &s.letters
-	if !l.looked {
-		l.looked = true
+	if l.looked.IsZero() || l.full && time.Since(l.looked) >= lookAgain {
+		l.looked, l.bytes = time.Now(), 0
 		all, err := Letters(filepath.Join(s.Path, s.Rejected))
 		if err != nil {
 			return err
@@ -90,8 +95,7 @@ func (s *Store) lettersFit(size, limit int64) error {
 	if limit <= 0 {
 		return nil
 	}
-	if l.bytes+size > limit {
-		l.looked, l.bytes = false, 0 // somebody may have made room until the next
+	if l.full = l.bytes+size > limit; l.full {
 		return ErrLettersFull
 	}
 	if near := l.bytes+size >= limit/10*9; near && !l.warned {
@@ -103,14 +107,18 @@ func (s *Store) lettersFit(size, limit int64) error {
 	return nil
 }
 
-// safe makes a part of a file's name, as Fluent Bit does it.
-func safe(s string) string {
-	return strings.Map(func(r rune) rune {
+// safe makes a part of a file's name, as Fluent Bit does it, of at most so many bytes.
+func safe(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/\\:", r) || r < ' ' {
 			return '_'
 		}
 		return r
 	}, strings.ToValidUTF8(s, "_"))
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") // without a letter that was cut
+	}
+	return s
 }
 
 // chunkFile is a whole file with a checksum.
@@ -154,6 +162,9 @@ func Letters(dir string) ([]Letter, error) {
 			continue
 		}
 		l, err := readLetter(dir, id)
+		if errors.Is(err, errNotExist) { // somebody has just dropped or replayed it
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -164,34 +175,34 @@ func Letters(dir string) ([]Letter, error) {
 }
 
 func readLetter(dir, id string) (Letter, error) {
-	l := Letter{ID: id}
 	name := filepath.Join(dir, id+extension)
+	info, err := stat(name)
+	if err != nil {
+		return Letter{}, err
+	}
+	l := Letter{ID: id}
 	about, err := readWhole(filepath.Join(dir, id+".json"))
 	if err == nil {
-		if err = json.Unmarshal(about, &l); err != nil {
-			return l, fmt.Errorf("%s: %w", filepath.Join(dir, id+".json"), err)
-		}
+		err = json.Unmarshal(about, &l)
+	}
+	if err == nil {
 		return l, nil
 	}
-	if !errors.Is(err, errNotExist) {
-		return l, err
-	}
-	// One of Fluent Bit's: TAG_STATUS_OUTPUT_POINTER.
-	c, _, err := OpenLetter(dir, id)
-	if err != nil {
-		return l, err
-	}
-	defer c.Release()
-	l.Tag, l.Records, l.Bytes = c.Tag, c.Len(), int64(len(c.Bytes()))
+	// One of Fluent Bit's: TAG_STATUS_OUTPUT_POINTER. Ours begin alike, in case the other file is damaged.
+	l = Letter{ID: id, Time: info.ModTime(), Bytes: info.Size()}
 	if parts := strings.Split(id, "_"); len(parts) >= 4 {
 		n := len(parts)
-		l.Output, l.Reason = parts[n-2], "status "+parts[n-3]
-		if l.Tag == "" {
-			l.Tag = strings.Join(parts[:n-3], "_")
-		}
+		l.Tag, l.Output, l.Reason = strings.Join(parts[:n-3], "_"), parts[n-2], "status "+parts[n-3]
 	}
-	if info, err := statTime(name); err == nil {
-		l.Time = info
+	c, _, err := OpenLetter(dir, id)
+	if err != nil { // it hides no other
+		l.Error = err.Error()
+		return l, nil
+	}
+	defer c.Release()
+	l.Records, l.Bytes = c.Len(), int64(len(c.Bytes()))
+	if c.Tag != "" {
+		l.Tag = c.Tag
 	}
 	return l, nil
 }
@@ -261,7 +272,10 @@ func (s *Store) Arrivals() []*File {
 		if s.arrived[e.Name()] {
 			continue
 		}
-		if f, err := s.look(replayStream, e.Name()); err == nil && f != nil {
+		f, err := s.look(replayStream, e.Name())
+		if err != nil {
+			s.Log.Error(fmt.Sprintf("%v; the dead letter stays where it is until the next start", err))
+		} else if f != nil {
 			all = append(all, f)
 		}
 	}

@@ -81,13 +81,11 @@ func Open(o Options) (*Store, []*File, error) {
 	}
 	s.lock = lock
 	backlog, err := s.scan()
-	if err == nil {
-		err = s.journal.open(s, backlog)
-	}
 	if err != nil {
 		lock.Close()
 		return fail(err)
 	}
+	s.journal.open(s, backlog)
 	return s, backlog, nil
 }
 
@@ -248,7 +246,7 @@ type namer struct {
 func (n *namer) next() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	t := time.Now()
+	t := time.Now().Round(0) // of the wall's clock, which may go back; without that it would look as if it never did
 	if !t.After(n.last) {
 		t = n.last.Add(1)
 	}

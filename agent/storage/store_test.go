@@ -264,6 +264,11 @@ func TestNamesSortInTheOrderInWhichTheyWereGiven(t *testing.T) {
 			t.Fatalf("%s is not in its place", files[i].name)
 		}
 	}
+	var fresh namer
+	fresh.next()
+	if fresh.last != fresh.last.Round(0) {
+		t.Error("names are compared by a clock that is not in them")
+	}
 }
 
 func TestLongTagsComeBack(t *testing.T) {

@@ -67,8 +67,11 @@ func (y *syncer) sync(f *File, calls []func(error)) {
 	delete(y.busy, f)
 	y.mu.Unlock()
 	f.mu.Lock()
-	if err != nil {
-		f.locked = true // what the kernel could not write once it does not try again
+	if f.unsynced == nil {
+		f.unsynced = err
+	}
+	if err = f.unsynced; err != nil { // what the kernel could not write once it does not try again, nor tell
+		f.locked = true
 	}
 	if f.locked {
 		f.closeIdle()
