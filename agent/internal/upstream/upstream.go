@@ -28,9 +28,10 @@ type Upstream struct {
 	tls      *tls.Config // nil: plain
 	proxyTLS *tls.Config
 
-	mu     sync.Mutex
-	idle   []*Conn // the one used last stands last
-	closed bool
+	mu      sync.Mutex
+	idle    []*Conn // the one used last stands last
+	closed  bool
+	leaving sync.WaitGroup // connections that wait for the other side's end
 }
 
 // New makes an upstream. It reads the files that TLS needs, so it belongs into Start.
@@ -103,15 +104,14 @@ func (u *Upstream) dial(ctx context.Context, address string, secure *tls.Config)
 var errTimeout = errors.New("no connection within net.connect_timeout")
 
 func (u *Upstream) connect(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
-	raw, err := u.reach(ctx, address)
+	conn, err := u.reach(ctx, address)
+	if err == nil && secure != nil {
+		conn, err = handshake(ctx, conn, secure)
+	}
 	if err != nil {
 		return nil, err
 	}
-	conn := iotimeout.Wrap(context.Background(), raw, u.set.Net.IOTimeout)
-	if secure == nil {
-		return conn, nil
-	}
-	return handshake(ctx, conn, secure)
+	return iotimeout.Wrap(context.Background(), conn, u.set.Net.IOTimeout), nil
 }
 
 func handshake(ctx context.Context, conn net.Conn, c *tls.Config) (net.Conn, error) {
