@@ -365,3 +365,15 @@ func TestChunksWithOtherBytesStayWhatTheyAre(t *testing.T) {
 		t.Errorf("%x", body)
 	}
 }
+
+func TestRecordsCannotSayWhereARequestEnds(t *testing.T) {
+	s := newServer(t)
+	o := start(t, outputtest.New(), append(s.place(), "body_key", "$raw", "headers_key", "$head")...)
+	c := outputtest.Chunk(t, "t", `[1,{"raw":"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n","head":{"content-length":"0","transfer-encoding":"chunked","trailer":"X"}}]`)
+	if err := o.Flush(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	if got := fmt.Sprintf("%q", s.bodies); got != `["GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"]` {
+		t.Error(got)
+	}
+}
