@@ -87,6 +87,15 @@ func (c *Client) URL(uri string) string {
 	return c.base + uri
 }
 
+// CheckURI finds a path, with a query or without, of which no request can be made: what was to be sent with it would
+// be lost.
+func CheckURI(uri string) error {
+	if _, err := url.ParseRequestURI(uri); err != nil {
+		return fmt.Errorf("'%s' is no path of a URL", uri)
+	}
+	return nil
+}
+
 const usualAnswer = 64 << 10
 
 // Answer is what came back.

@@ -98,6 +98,9 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	if !strings.HasPrefix(c.uri, "/") {
 		c.uri = "/" + c.uri
 	}
+	if err := httpclient.CheckURI(c.uri); err != nil {
+		return nil, fault(env, "uri", "uri: "+err.Error(), "escape what has no place in it as %XX")
+	}
 	return &output{config: *c, env: env, sent: progress{}}, nil
 }
 

@@ -352,6 +352,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("test.conf:1:1: proxy: 'ftp://x' is no proxy", "proxy", "ftp://x")
 	f("test.conf:1:1: compress: 'zip'", "compress", "zip")
 	f("did you mean 'net.keepalive'", "net.keepalives", "on")
+	f("test.conf:1:1: uri: '/a%zz' is no path", "uri", "a%zz")
 }
 
 func TestChunksWithOtherBytesStayWhatTheyAre(t *testing.T) {
