@@ -162,7 +162,7 @@ func (s *Settings) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range strings.Split(r.Header.Get("Content-Encoding"), ",") {
+	for _, name := range slices.Backward(strings.Split(r.Header.Get("Content-Encoding"), ",")) { // the last was put on last
 		kind := compression.Kind(strings.ToLower(strings.TrimSpace(name)))
 		if kind == "identity" {
 			kind = compression.None
