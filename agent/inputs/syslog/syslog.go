@@ -185,7 +185,7 @@ func (in *input) message(b *event.Batch, from string, text []byte) {
 	}
 	body, t, err := in.parser.Parse(nil, text)
 	if err != nil {
-		in.bad.Warn(in.env.Log, fmt.Sprintf("message left out: '%.80s': %v", text, err))
+		in.bad.Warn(in.env.Log, fmt.Sprintf("message left out: %.80q: %v", text, err))
 		return
 	}
 	if t == (event.Time{}) {
