@@ -280,6 +280,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("is not a user and a password", "security.users", "ann")
 	f("contradict each other", "shared_key", "x", "empty_shared_key", "on")
 	f("is no file mode", "unix_perm", "rw")
+	f("buffer_chunk_size must be at least 1 byte", "buffer_chunk_size", "0")
 	f("set tls.crt_file", "tls", "on")
 }
 
