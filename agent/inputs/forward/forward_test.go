@@ -254,7 +254,7 @@ func TestOnlyThoseWhoKnowTheKeyAreTaken(t *testing.T) {
 }
 
 func TestClientsThatDoNotShakeHandsAreClosed(t *testing.T) {
-	a := start(t, func(c *config) { c.where.AcceptTimeout = 20 * time.Millisecond }, "empty_shared_key", "on")
+	a := start(t, func(c *config) { c.where.AcceptTimeout, c.where.IOTimeout = 20*time.Millisecond, time.Hour }, "empty_shared_key", "on")
 	c := dial(t, a)
 	if _, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Error(err)
