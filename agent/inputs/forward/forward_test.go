@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -310,3 +311,27 @@ func BenchmarkMessages(b *testing.B) {
 type discard struct{}
 
 func (discard) Emit(_ context.Context, b *event.Batch) error { b.Release(); return nil }
+
+func TestClientsThatWaitHoldNoLargeBuffers(t *testing.T) {
+	a := start(t, nil)
+	const clients, size = 30, 1 << 20
+	text := strings.Repeat("x", size)
+	f := event.AppendInt(event.AppendStr(event.AppendArray(nil, 3), "t"), 5)
+	f = event.AppendStr(event.AppendStr(event.AppendMap(f, 1), "n"), text)
+	for i := range clients {
+		send(t, dial(t, a), f)
+		a.WaitFor(t, i+1)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.GC() // a pool gives up its own with the second one
+	runtime.ReadMemStats(&before)
+	a.stop()
+	a.in.Close()
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if held := int(before.HeapAlloc) - int(after.HeapAlloc); held > clients*size/4 {
+		t.Errorf("%d clients hold %d MB", clients, held>>20)
+	}
+}
