@@ -66,7 +66,9 @@ func New(where upstream.Settings, s Settings, log *slog.Logger) (*Client, error)
 	if where.TLS.On {
 		c.base = "https://" + where.Address()
 	}
-	c.transport = u.Transport(s.Proxy)
+	if c.transport, err = u.Transport(s.Proxy); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

@@ -94,7 +94,11 @@ func (s *Settings) New(log *slog.Logger) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Checker{set: *s, client: &http.Client{Transport: up.Transport(nil), Timeout: 10 * time.Second}, now: time.Now}, nil
+	transport, err := up.Transport(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Checker{set: *s, client: &http.Client{Transport: transport, Timeout: 10 * time.Second}, now: time.Now}, nil
 }
 
 // Close lets go of connections.

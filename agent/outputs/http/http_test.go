@@ -2,14 +2,17 @@ package http
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -259,6 +262,31 @@ func TestRequestsGoThroughAProxy(t *testing.T) {
 	}
 	if got := <-proxied; got != s.URL+"/x" {
 		t.Error(got)
+	}
+}
+
+func TestAProxyThatSpeaksTLSIsVerifiedAsConfigured(t *testing.T) {
+	s := newServer(t)
+	ca := certtest.New(t)
+	crt, key := ca.Issue(t, "proxy", "127.0.0.1")
+	pair, err := tls.LoadX509KeyPair(crt, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	p := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1) }))
+	p.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	p.Config.ErrorLog = log.New(io.Discard, "", 0)
+	p.StartTLS()
+	defer p.Close()
+	flush := func(pairs ...string) error {
+		return start(t, outputtest.New(), append(append(s.place(), "proxy", p.URL), pairs...)...).Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{}]`))
+	}
+	if err := flush("tls.proxy.ca_file", ca.File); err != nil || asked.Load() != 1 {
+		t.Error(err, asked.Load())
+	}
+	if err := flush(); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Error(err)
 	}
 }
 
