@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,4 +67,41 @@ func TestWhatTheServerSaysDoesNotCostWhatWasWritten(t *testing.T) {
 	if all := <-got; all != text {
 		t.Errorf("%d bytes of %d have arrived", len(all), len(text))
 	}
+}
+
+func TestAnAddressThatSaysNothingLeavesTimeForTheNext(t *testing.T) {
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	raw, err := deaf.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for { // until nobody else may even wait to be accepted
+		c, err := net.DialTimeout("tcp", deaf.Addr().String(), 100*time.Millisecond)
+		if err != nil {
+			break
+		}
+		defer c.Close()
+	}
+	_, port, _ := net.SplitHostPort(deaf.Addr().String())
+	l, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	u := open(t, settings(t, "port", port))
+	c, err := u.dialInTurn(ctx, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}, port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }

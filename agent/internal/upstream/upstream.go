@@ -3,15 +3,19 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/iotimeout"
 )
@@ -161,18 +165,34 @@ func (u *Upstream) dialTCP(ctx context.Context, address string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(ips, func(a, b netip.Addr) int {
+		return cmp.Compare(other(a, prefer), other(b, prefer))
+	})
+	return u.dialInTurn(ctx, ips, port)
+}
+
+// other is 0 for the addresses to try first, 1 for the others.
+func other(ip netip.Addr, prefer string) int {
+	if ip.Unmap().Is4() == (prefer == "tcp4") {
+		return 0
+	}
+	return 1
+}
+
+// dialInTurn connects to the first address that answers. Each gets its share of the time, so that one which says
+// nothing leaves some to the next.
+func (u *Upstream) dialInTurn(ctx context.Context, ips []netip.Addr, port string) (net.Conn, error) {
 	var failed []error
-	for _, first := range []bool{true, false} {
-		for _, ip := range ips {
-			if (ip.Unmap().Is4() == (prefer == "tcp4")) != first {
-				continue
-			}
-			conn, err := u.dialer.DialContext(ctx, "tcp", net.JoinHostPort(ip.Unmap().String(), port))
-			if err == nil {
-				return conn, nil
-			}
-			failed = append(failed, err)
+	for i, ip := range ips {
+		d := u.dialer
+		if end, ok := ctx.Deadline(); ok {
+			d.Timeout = time.Until(end) / time.Duration(len(ips)-i)
 		}
+		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(ip.Unmap().String(), port))
+		if err == nil {
+			return conn, nil
+		}
+		failed = append(failed, err)
 	}
 	return nil, errors.Join(failed...)
 }
