@@ -155,7 +155,7 @@ func (o *output) parts(r *event.Record) (body []byte, h header, ok bool) {
 	for k, v := range m.Pairs() {
 		name, val := string(k.Str()), v.Str()
 		// What comes from a record must not become a second header, or a second request.
-		if v.Type() == event.TypeStr && checkHeader(name, string(val)) == nil {
+		if v.Type() == event.TypeStr && httpclient.CheckHeader(name, string(val)) == nil {
 			h.add(name, string(val), o.duplicates)
 		}
 	}

@@ -168,7 +168,7 @@ func TestRecordsSentOneByOneGoOnWhereTheyStopped(t *testing.T) {
 	s := newServer(t, 200, 503, 200, 400)
 	k := outputtest.New()
 	o := start(t, k, append(s.place(), "body_key", "$raw", "headers_key", "$head")...)
-	c := outputtest.Chunk(t, "t", `[1,{"raw":"one","head":{"X-Who":"me","Bad":"a\r\nX: y"}}]`, `[2,{"raw":"two","head":{}}]`, `[3,{"raw":"three"}]`, `[4,{"raw":"four","head":{}}]`)
+	c := outputtest.Chunk(t, "t", `[1,{"raw":"one","head":{"X-Who":"me","Bad":"a\r\nX: y","Worse":"a\u0001"}}]`, `[2,{"raw":"two","head":{}}]`, `[3,{"raw":"three"}]`, `[4,{"raw":"four","head":{}}]`)
 	if err := o.Flush(t.Context(), c); err == nil || plugin.Dropped(err) {
 		t.Error(err)
 	}
@@ -178,7 +178,7 @@ func TestRecordsSentOneByOneGoOnWhereTheyStopped(t *testing.T) {
 	if got := fmt.Sprint(s.bodies); got != "[one two two four]" {
 		t.Error(got)
 	}
-	if h := s.requests[0].Header; h.Get("X-Who") != "me" || h["Bad"] != nil || h["X"] != nil {
+	if h := s.requests[0].Header; h.Get("X-Who") != "me" || h["Bad"] != nil || h["X"] != nil || h["Worse"] != nil {
 		t.Error(h)
 	}
 }
