@@ -133,11 +133,16 @@ func (c *leaving) Close() error {
 	return c.Conn.Close()
 }
 
-// lines passes on what net/http complains about, which is what clients do.
+// lines passes on what net/http complains about, which is what clients do, or a panic of ours.
 type lines struct{ log *slog.Logger }
 
 func (l lines) Write(p []byte) (int, error) {
-	l.log.Debug(strings.TrimSpace(string(p)))
+	text := strings.TrimSpace(string(p))
+	if strings.Contains(text, ": panic serving ") {
+		l.log.Error(text)
+	} else {
+		l.log.Debug(text)
+	}
 	return len(p), nil
 }
 
