@@ -341,6 +341,7 @@ func TestHTTP2IsSpokenWithAndWithoutTLS(t *testing.T) {
 	}
 	check("HTTP/2.0")
 	check("HTTP/2.0", "tls", "on", "tls.crt_file", crt, "tls.key_file", key)
+	check("HTTP/2.0", "tls", "on", "tls.crt_file", crt, "tls.key_file", key, "tls.max_version", "TLSv1.2", "tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384")
 	check("HTTP/1.1", "tls", "on", "tls.crt_file", crt, "tls.key_file", key, "http2", "off")
 }
 
