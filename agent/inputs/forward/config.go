@@ -72,6 +72,9 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	if len(c.users) > 0 && !c.secure() {
 		return nil, fault(env, "security.users", "security.users without a shared_key: nobody would be asked who he is", "set shared_key, or empty_shared_key on")
 	}
+	if c.chunkSize < 1 {
+		return nil, fault(env, "buffer_chunk_size", "buffer_chunk_size must be at least 1 byte", "raise it")
+	}
 	if c.maxSize < 1024 {
 		return nil, fault(env, "buffer_max_size", "buffer_max_size must be at least 1024 bytes", "raise it")
 	}

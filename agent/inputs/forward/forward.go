@@ -38,6 +38,7 @@ type input struct {
 	bad    burst.Log // messages with records that are none
 
 	malformed *metric.Counter
+	large     sync.Pool // *[]byte: buffers for messages beyond the first read
 
 	mu   sync.Mutex
 	open map[*conn]bool // connections that still owe acknowledgements, or may come to
@@ -127,7 +128,8 @@ const firstRead = 32 << 10
 func (c *conn) read(ctx context.Context, to plugin.Emitter) error {
 	limit := int(c.in.maxSize)
 	scan := event.Scanner{Limit: limit}
-	buf := make([]byte, 0, min(firstRead, limit))
+	first := make([]byte, 0, min(firstRead, limit))
+	buf := first
 	for {
 		used := 0
 		for used < len(buf) {
@@ -143,10 +145,7 @@ func (c *conn) read(ctx context.Context, to plugin.Emitter) error {
 			}
 			used += size
 		}
-		buf = buf[:copy(buf, buf[used:])]
-		if len(buf) == cap(buf) {
-			buf = append(make([]byte, 0, min(2*cap(buf), len(buf)+int(c.in.chunkSize))), buf...)
-		}
+		buf = c.in.room(buf, buf[used:], first)
 		n, err := c.raw.Read(buf[len(buf):min(cap(buf), len(buf)+int(c.in.chunkSize))])
 		buf = buf[:len(buf)+n]
 		switch {
@@ -156,6 +155,23 @@ func (c *conn) read(ctx context.Context, to plugin.Emitter) error {
 			return fmt.Errorf("in the middle of a message: %w", err)
 		}
 	}
+}
+
+// room returns a buffer that begins with rest, which lies in buf, and has room behind it. Between large messages a
+// connection has its first buffer only: the larger ones are for all, since most clients wait most of the time.
+func (in *input) room(buf, rest, first []byte) []byte {
+	switch {
+	case len(rest) < cap(first) && cap(buf) > cap(first):
+		first = append(first[:0], rest...)
+		in.large.Put(&buf)
+		return first
+	case len(rest) < cap(buf): // fast path
+		return buf[:copy(buf, rest)]
+	}
+	if p, ok := in.large.Get().(*[]byte); ok && cap(*p) > len(rest) {
+		return append((*p)[:0], rest...)
+	}
+	return append(make([]byte, 0, min(2*cap(buf), len(rest)+int(in.chunkSize))), rest...)
 }
 
 func (c *conn) explain(err error) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -254,7 +255,7 @@ func TestOnlyThoseWhoKnowTheKeyAreTaken(t *testing.T) {
 }
 
 func TestClientsThatDoNotShakeHandsAreClosed(t *testing.T) {
-	a := start(t, func(c *config) { c.where.AcceptTimeout = 20 * time.Millisecond }, "empty_shared_key", "on")
+	a := start(t, func(c *config) { c.where.AcceptTimeout, c.where.IOTimeout = 20*time.Millisecond, time.Hour }, "empty_shared_key", "on")
 	c := dial(t, a)
 	if _, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Error(err)
@@ -280,6 +281,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("is not a user and a password", "security.users", "ann")
 	f("contradict each other", "shared_key", "x", "empty_shared_key", "on")
 	f("is no file mode", "unix_perm", "rw")
+	f("buffer_chunk_size must be at least 1 byte", "buffer_chunk_size", "0")
 	f("set tls.crt_file", "tls", "on")
 }
 
@@ -309,3 +311,27 @@ func BenchmarkMessages(b *testing.B) {
 type discard struct{}
 
 func (discard) Emit(_ context.Context, b *event.Batch) error { b.Release(); return nil }
+
+func TestClientsThatWaitHoldNoLargeBuffers(t *testing.T) {
+	a := start(t, nil)
+	const clients, size = 30, 1 << 20
+	text := strings.Repeat("x", size)
+	f := event.AppendInt(event.AppendStr(event.AppendArray(nil, 3), "t"), 5)
+	f = event.AppendStr(event.AppendStr(event.AppendMap(f, 1), "n"), text)
+	for i := range clients {
+		send(t, dial(t, a), f)
+		a.WaitFor(t, i+1)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.GC() // a pool gives up its own with the second one
+	runtime.ReadMemStats(&before)
+	a.stop()
+	a.in.Close()
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if held := int(before.HeapAlloc) - int(after.HeapAlloc); held > clients*size/4 {
+		t.Errorf("%d clients hold %d MB", clients, held>>20)
+	}
+}

@@ -191,6 +191,7 @@ func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch 
 	key, value := accessor.Key(in.remoteKey), event.AppendStr(nil, remote)
 	now := event.Now()
 	var all []*event.Batch
+	places := map[string]int{} // in all, by tag: a client may name as many as it sends records
 	var scratch []byte
 	for _, body := range records {
 		t := own
@@ -203,9 +204,10 @@ func (in *input) batches(r *http.Request, records []event.Value) []*event.Batch 
 			scratch, _ = key.AppendSet(scratch[:0], body, value)
 			body = scratch
 		}
-		i := slices.IndexFunc(all, func(b *event.Batch) bool { return b.Tag == t })
-		if i < 0 {
+		i, known := places[t]
+		if !known {
 			i = len(all)
+			places[t] = i
 			all = append(all, event.New(t))
 		}
 		all[i].Append(now, nil, body)

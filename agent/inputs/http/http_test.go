@@ -162,7 +162,26 @@ func TestBodiesAreDecompressed(t *testing.T) {
 			t.Error(k, status, text)
 		}
 	}
-	a.Want(t, `t {"by":"gzip"}`, `t {"by":"zstd"}`, `t {"by":"snappy"}`)
+	body := compression.Append(nil, compression.Zstd, compression.Append(nil, compression.Gzip, []byte(`{"by":"two"}`)))
+	if status, text := a.post(t, "/t", isJSON, string(body), "Content-Encoding", "gzip, zstd"); status != 201 {
+		t.Error(status, text)
+	}
+	a.Want(t, `t {"by":"gzip"}`, `t {"by":"zstd"}`, `t {"by":"snappy"}`, `t {"by":"two"}`)
+}
+
+func TestManyTagsInOneRequestAreNoBurden(t *testing.T) {
+	a := start(t, nil, "tag_key", "$t")
+	var body strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&body, `{"t":"tag.%d"}`, i)
+	}
+	begun := time.Now()
+	if status, text := a.post(t, "/t", isJSON, body.String()); status != 201 {
+		t.Error(status, text)
+	}
+	if took := time.Since(begun); took > 10*time.Second { // it was 20 seconds when every tag was compared with every other
+		t.Error(took)
+	}
 }
 
 func TestRecordsMayNameTheirTag(t *testing.T) {
@@ -324,6 +343,7 @@ func TestHTTP2IsSpokenWithAndWithoutTLS(t *testing.T) {
 	}
 	check("HTTP/2.0")
 	check("HTTP/2.0", "tls", "on", "tls.crt_file", crt, "tls.key_file", key)
+	check("HTTP/2.0", "tls", "on", "tls.crt_file", crt, "tls.key_file", key, "tls.max_version", "TLSv1.2", "tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384")
 	check("HTTP/1.1", "tls", "on", "tls.crt_file", crt, "tls.key_file", key, "http2", "off")
 }
 

@@ -235,7 +235,7 @@ func (s *session) take(ctx context.Context, topic, payload []byte) error {
 		err = errors.New("it is no JSON map")
 		fallthrough
 	case err != nil:
-		in.bad.Warn(in.env.Log, fmt.Sprintf("message of %s left out: '%.80s': %v", s.conn.RemoteAddr(), payload, err))
+		in.bad.Warn(in.env.Log, fmt.Sprintf("message of %s left out: %.80q: %v", s.conn.RemoteAddr(), payload, err))
 		return nil
 	}
 	b := event.New(in.env.Tag)

@@ -66,13 +66,13 @@ func TestPublishedMapsBecomeRecords(t *testing.T) {
 	exchange(t, c, message(2, "a", "\x00\x08", `{"q":2}`), "\x50\x02\x00\x08")
 	exchange(t, c, message(2, "a", "\x00\x08", `{"q":2}`), "\x50\x02\x00\x08") // once more, and taken once
 	exchange(t, c, packet(pubrel<<4|2, "\x00\x08"), "\x70\x02\x00\x08")
-	exchange(t, c, message(1, "a", "\x00\x09", `[1]`)+message(1, "a", "\x00\x0a", `{`), "\x40\x02\x00\x09\x40\x02\x00\x0a")
+	exchange(t, c, message(1, "a", "\x00\x09", "[1\n]")+message(1, "a", "\x00\x0a", `{`), "\x40\x02\x00\x09\x40\x02\x00\x0a")
 	_, _ = io.WriteString(c, packet(disconnect<<4, ""))
 	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Error(err)
 	}
 	k.Want(t, `{"topic":"room/one","t":21.5}`, `{"topic":"a","q":1}`, `{"topic":"a","q":2}`)
-	if !strings.Contains(k.Log(), "left out") {
+	if !strings.Contains(k.Log(), `left out: \"[1\\n]\"`) { // escaped, so that it makes no line of its own
 		t.Error(k.Log())
 	}
 }

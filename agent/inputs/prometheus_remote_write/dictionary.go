@@ -3,10 +3,12 @@ package prometheus_remote_write
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/fluent/fluent-bit-go/agent/internal/httpserver"
 	"github.com/fluent/fluent-bit-go/agent/internal/promtext"
 	"github.com/fluent/fluent-bit-go/agent/internal/remotewrite"
 	"github.com/fluent/fluent-bit-go/metric"
@@ -51,10 +53,14 @@ func (d *dictionary) find(name string) (remotewrite.Metadata, bool) {
 // stale is the value with which Prometheus ends a series.
 const stale = 0x7ff0000000000002
 
+// swell is how many times larger than the largest body its samples may become.
+const swell = 16
+
 // payload makes sets of a request: the first of all first samples, the second of all second ones and so on, so
 // that the parts of a histogram meet those of the same moment. What nothing is known of is a gauge. bad counts
-// samples that are left out, of which err tells the first.
-func (d *dictionary) payload(r *remotewrite.Request) (data []byte, bad int, err error) {
+// samples that are left out, of which err tells the first. A request that makes more than limit bytes is refused: of
+// a series each sample repeats all labels, so a small body may hold far more than it seems.
+func (d *dictionary) payload(r *remotewrite.Request, limit int64) (data []byte, bad int, err error) {
 	d.learn(r.Metadata)
 	rest := r.Series
 	for i := 0; len(rest) > 0; i++ {
@@ -87,6 +93,9 @@ func (d *dictionary) payload(r *remotewrite.Request) (data []byte, bad int, err 
 		rest = more
 		if set := b.Set(); set.Len() > 0 {
 			data = metric.Append(data, &set)
+		}
+		if int64(len(data)) > limit {
+			return nil, 0, &httpserver.Refusal{Status: http.StatusRequestEntityTooLarge, Reason: fmt.Sprintf("the samples make more than %d bytes, %d times buffer_max_size; send fewer at once", limit, swell)}
 		}
 	}
 	return data, bad, err

@@ -137,9 +137,12 @@ func (in *input) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data, bad, err := in.names.payload(req)
-	if bad > 0 {
+	data, bad, err := in.names.payload(req, swell*in.server.MaxBody)
+	switch {
+	case bad > 0:
 		in.complain(bad, err)
+	case err != nil:
+		return err
 	}
 	if len(data) == 0 {
 		return nil // nothing but what was said about names, or what is left out

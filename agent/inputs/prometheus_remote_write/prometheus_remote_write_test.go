@@ -127,7 +127,7 @@ func TestSeveralSamplesKeepTheirMoments(t *testing.T) {
 		Series: []remotewrite.Series{series("h_count", 1, 2), series("g", 5), series("h_sum", 10, 20), series("h_bucket", 7),
 			series("gone", math.Float64frombits(stale)), {Name: "late", Samples: []remotewrite.Sample{{Time: math.MaxInt64}}}},
 		Metadata: []remotewrite.Metadata{{Name: "h", Type: metric.TypeHistogram}},
-	})
+	}, 1<<20)
 	if bad != 2 || err == nil || !strings.Contains(err.Error(), "the label le is missing") {
 		t.Errorf("%d are left out, %v", bad, err)
 	}
@@ -231,7 +231,10 @@ func TestManySamplesOfOneSeriesTakeNoLongTime(t *testing.T) {
 		r.Series[i] = remotewrite.Series{Name: "a", Samples: make([]remotewrite.Sample, 1)}
 	}
 	r.Series[0].Samples = make([]remotewrite.Sample, 50_000)
-	if data, _, err := d.payload(r); err != nil || len(data) == 0 {
+	if data, _, err := d.payload(r, 64<<20); err != nil || len(data) == 0 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	if data, _, err := d.payload(r, 1<<20); err == nil || data != nil { // 500 bytes of zstd may hold two million
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }

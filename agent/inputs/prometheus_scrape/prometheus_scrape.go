@@ -67,6 +67,10 @@ func (c *config) New(env plugin.Env) (plugin.Input, error) {
 	if !strings.HasPrefix(c.path, "/") {
 		c.path = "/" + c.path
 	}
+	if err := httpclient.CheckURI(c.path); err != nil {
+		v, _ := option.Lookup(env.Properties, "metrics_path")
+		return nil, &option.Error{Pos: v.Pos, Msg: "metrics_path: " + err.Error(), Cure: "escape what has no place in it as %XX"}
+	}
 	if c.limit < 1 {
 		v, _ := option.Lookup(env.Properties, "buffer_max_size")
 		return nil, &option.Error{Pos: v.Pos, Msg: "buffer_max_size must be more than 0"}

@@ -147,6 +147,7 @@ func TestFaultySettingsAreRefused(t *testing.T) {
 		}
 	}
 	f("buffer_max_size", "0", "test.conf:1:1: buffer_max_size must be more than 0")
+	f("metrics_path", "a%zz", "test.conf:1:1: metrics_path: '/a%zz' is no path")
 	f("host", "http://x/", "is no name of a host")
 	f("port", "70000", "port")
 }

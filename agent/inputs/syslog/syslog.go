@@ -104,7 +104,7 @@ func (in *input) read(ctx context.Context, c net.Conn, to plugin.Emitter) error 
 		n, err := c.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		b := event.New(in.env.Tag)
-		used, bad := in.decode(b, from, buf, err != nil)
+		used, bad := in.decode(b, from, buf, err != nil && ctx.Err() == nil) // a stop ends nobody's line
 		if b.Len() > 0 {
 			if err := to.Emit(ctx, b); err != nil {
 				return err
@@ -185,7 +185,7 @@ func (in *input) message(b *event.Batch, from string, text []byte) {
 	}
 	body, t, err := in.parser.Parse(nil, text)
 	if err != nil {
-		in.bad.Warn(in.env.Log, fmt.Sprintf("message left out: '%.80s': %v", text, err))
+		in.bad.Warn(in.env.Log, fmt.Sprintf("message left out: %.80q: %v", text, err))
 		return
 	}
 	if t == (event.Time{}) {

@@ -60,6 +60,17 @@ func start(t *testing.T, k *inputtest.Kit, pairs ...string) net.Conn {
 	return c
 }
 
+func TestWhatClientsSendMakesNoLinesInTheLog(t *testing.T) {
+	k := kit()
+	c := start(t, k, "mode", "udp")
+	fmt.Fprint(c, "nonsense\n[error] a lie\x1b[31m")
+	fmt.Fprint(c, "<1>one")
+	k.WaitFor(t, 1)
+	if log := k.Log(); !strings.Contains(log, `nonsense\\n[error] a lie\\x1b[31m`) { // escaped once by us, once by the log's quotes
+		t.Error(log)
+	}
+}
+
 func TestMessagesArriveInEveryMode(t *testing.T) {
 	dir := t.TempDir()
 	for _, pairs := range [][]string{

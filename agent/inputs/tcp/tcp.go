@@ -86,7 +86,7 @@ func (in *input) read(ctx context.Context, c net.Conn, to plugin.Emitter) error 
 		n, err := c.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		b := event.New(in.env.Tag)
-		used := r.Decode(b, buf, err != nil)
+		used := r.Decode(b, buf, err != nil && ctx.Err() == nil) // a stop ends nobody's line
 		if b.Len() > 0 {
 			if err := to.Emit(ctx, b); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -57,6 +58,29 @@ func TestTheLastTextNeedsNoSeparator(t *testing.T) {
 	c.Close()
 	k.WaitFor(t, 2)
 	k.Want(t, `{"log":"one"}`, `{"log":"two"}`)
+}
+
+func TestAStopMakesNoRecordOfHalfALine(t *testing.T) {
+	k := inputtest.New()
+	built, err := k.Build(new(config), "format", "none", "listen", "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := built.(*input)
+	in.where.Port = 0
+	if err := in.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx, k) }()
+	fmt.Fprint(dial(t, in.l.Addr().String()), "one\nhalf a li")
+	k.WaitFor(t, 1)
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	k.Want(t, `{"log":"one"}`)
 }
 
 func TestARecordBeyondTheBufferEndsItsConnection(t *testing.T) {

@@ -5,6 +5,7 @@ package gelf
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -75,7 +76,7 @@ func (k *Keys) AppendBody(dst []byte, t event.Time, body event.Value, s event.JS
 			}
 			continue
 		}
-		if contains(given, role) {
+		if contains(given, role) || val.Type() == event.TypeNil {
 			continue
 		}
 		given = append(given, role)
@@ -152,14 +153,12 @@ func (w *writer) flatten(name []byte, v event.Value) {
 
 // known writes a field that GELF defines.
 func (w *writer) known(role string, v event.Value) {
-	switch v.Type() {
-	case event.TypeNil:
-	case event.TypeMap:
+	if v.Type() == event.TypeMap {
 		w.field([]byte(role), v)
-	default:
-		w.name([]byte(role))
-		w.value(v)
+		return
 	}
+	w.name([]byte(role))
+	w.value(v)
 }
 
 // value writes numbers as they are and all else as text, which is all that GELF knows.
@@ -173,6 +172,10 @@ func (w *writer) value(v event.Value) {
 		w.dst = strconv.AppendUint(w.dst, n, 10)
 	case event.TypeFloat32, event.TypeFloat64:
 		f, _ := v.Float()
+		if math.IsNaN(f) || math.IsInf(f, 0) { // which JSON cannot hold
+			w.dst = event.AppendJSON(w.dst, v, w.style)
+			return
+		}
 		w.dst = strconv.AppendFloat(w.dst, f, 'f', 6, 64)
 	case event.TypeNil:
 		w.dst = append(w.dst, "null"...)

@@ -2,6 +2,7 @@ package gelf
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/outputtest"
@@ -25,7 +26,17 @@ func TestRecordsAreWrittenAsGELF(t *testing.T) {
 	check(Keys{}, `[1,{"short_message":"x","m":{"a":1,"b":{"c":"d","e":null}},"list":[1,"two",[3],{"k":1,"v":{"w":2}}]}]`,
 		`{"version":"1.1", "short_message":"x", "_m_a":1, "_m_b_c":"d", "_m_b_e":null, "_list":"1, two, 3, k=1 v_w=2", "timestamp":1.000}`)
 	check(Keys{}, `[1,{"short_message":"x","level":"5"}]`, `{"version":"1.1", "short_message":"x", "level":5, "timestamp":1.000}`)
+	check(Keys{}, `[1,{"short_message":"x","level":null,"timestamp":null}]`, `{"version":"1.1", "short_message":"x", "timestamp":1.000}`)
 	check(Keys{}, `[1,{"short_message":"x","level":"error"}]`, `{"version":"1.1", "short_message":"x", "level":"error", "timestamp":1.000}`)
+}
+
+func TestNumbersThatJSONCannotHoldAreTexts(t *testing.T) {
+	body := event.AppendStr(event.AppendStr(event.AppendMap(nil, 2), "short_message"), "x")
+	body = event.AppendFloat(event.AppendStr(body, "v"), math.NaN())
+	got, err := (&Keys{}).AppendBody(nil, event.Time{Sec: 1}, body, event.JSONStyle{})
+	if want := `{"version":"1.1", "short_message":"x", "_v":"NaN", "timestamp":1.000}`; err != nil || string(got) != want {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
 }
 
 func TestRecordsThatGELFCannotHoldAreRefused(t *testing.T) {
@@ -39,6 +50,7 @@ func TestRecordsThatGELFCannotHoldAreRefused(t *testing.T) {
 		}
 	}
 	check(`[1,{"message":"x"}]`, ErrShort)
+	check(`[1,{"short_message":null}]`, ErrShort)
 	check(`[1,{"short_message":"x","level":-1}]`, errLevel)
 	check(`[1,{"short_message":"x","level":{}}]`, errLevel)
 }

@@ -66,7 +66,9 @@ func New(where upstream.Settings, s Settings, log *slog.Logger) (*Client, error)
 	if where.TLS.On {
 		c.base = "https://" + where.Address()
 	}
-	c.transport = u.Transport(s.Proxy)
+	if c.transport, err = u.Transport(s.Proxy); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -85,6 +87,15 @@ func (c *Client) URL(uri string) string {
 		uri = "/" + uri
 	}
 	return c.base + uri
+}
+
+// CheckURI finds a path, with a query or without, of which no request can be made: what was to be sent with it would
+// be lost.
+func CheckURI(uri string) error {
+	if _, err := url.ParseRequestURI(uri); err != nil {
+		return fmt.Errorf("'%s' is no path of a URL", uri)
+	}
+	return nil
 }
 
 const usualAnswer = 64 << 10

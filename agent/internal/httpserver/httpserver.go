@@ -133,11 +133,16 @@ func (c *leaving) Close() error {
 	return c.Conn.Close()
 }
 
-// lines passes on what net/http complains about, which is what clients do.
+// lines passes on what net/http complains about, which is what clients do, or a panic of ours.
 type lines struct{ log *slog.Logger }
 
 func (l lines) Write(p []byte) (int, error) {
-	l.log.Debug(strings.TrimSpace(string(p)))
+	text := strings.TrimSpace(string(p))
+	if strings.Contains(text, ": panic serving ") {
+		l.log.Error(text)
+	} else {
+		l.log.Debug(text)
+	}
 	return len(p), nil
 }
 
@@ -162,7 +167,7 @@ func (s *Settings) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range strings.Split(r.Header.Get("Content-Encoding"), ",") {
+	for _, name := range slices.Backward(strings.Split(r.Header.Get("Content-Encoding"), ",")) { // the last was put on last
 		kind := compression.Kind(strings.ToLower(strings.TrimSpace(name)))
 		if kind == "identity" {
 			kind = compression.None

@@ -94,7 +94,11 @@ func (s *Settings) New(log *slog.Logger) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Checker{set: *s, client: &http.Client{Transport: up.Transport(nil), Timeout: 10 * time.Second}, now: time.Now}, nil
+	transport, err := up.Transport(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Checker{set: *s, client: &http.Client{Transport: transport, Timeout: 10 * time.Second}, now: time.Now}, nil
 }
 
 // Close lets go of connections.
@@ -184,11 +188,11 @@ func (c *Checker) check(cl *claims) error {
 	case cl.Before != nil && now < *cl.Before:
 		return errors.New("the token is not valid yet")
 	case cl.Issuer != c.set.issuer:
-		return fmt.Errorf("the token was issued by '%.100s'", cl.Issuer)
+		return fmt.Errorf("the token was issued by %.100q", cl.Issuer)
 	case c.set.audience != "" && !slices.Contains(audiences(cl.Audience), c.set.audience):
 		return errors.New("the token is for somebody else")
 	case len(c.set.clients) > 0 && !slices.Contains(c.set.clients, client):
-		return fmt.Errorf("the client '%.100s' is not among oauth2.allowed_clients", client)
+		return fmt.Errorf("the client %.100q is not among oauth2.allowed_clients", client)
 	}
 	return nil
 }
@@ -221,7 +225,7 @@ func (c *Checker) key(ctx context.Context, name string) (crypto.PublicKey, error
 	}
 	k, ok := c.keys[name]
 	if !ok {
-		return nil, fmt.Errorf("the token is signed with a key '%.100s' that the issuer does not publish", name)
+		return nil, fmt.Errorf("the token is signed with a key %.100q that the issuer does not publish", name)
 	}
 	return k, nil
 }

@@ -122,6 +122,7 @@ func TestTokensAreCheckedInFull(t *testing.T) {
 	check(plain, "Bearer x", "no JWT")
 	check(plain, "Bearer a.b.c", "no JWT")
 	check(plain, "Bearer "+i.token(t, "RS256", "unknown", good), "does not publish")
+	check(plain, "Bearer "+i.token(t, "RS256", "a\\n[error] b", good), `"a\n[error] b"`) // no line of its own in the log
 	check(plain, "Bearer "+i.token(t, "ES256", "r", good), "signature is not the issuer's")
 	check(plain, "Bearer "+i.token(t, "HS256", "r", good), "signature is not the issuer's")
 	check(plain, "Bearer "+i.token(t, "none", "r", good), "signature is not the issuer's")
@@ -131,12 +132,12 @@ func TestTokensAreCheckedInFull(t *testing.T) {
 	check(plain, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 1000}), "has expired")
 	check(plain, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me"}), "has expired, or does not say")
 	check(plain, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 2000, "nbf": 1500}), "not valid yet")
-	check(plain, "Bearer "+i.token(t, "RS256", "r", m{"iss": "you", "exp": 1001}), "issued by 'you'")
+	check(plain, "Bearer "+i.token(t, "RS256", "r", m{"iss": "you", "exp": 1001}), `issued by "you"`)
 	strict := checker(t, i, "oauth2.allowed_audience", "logs", "oauth2.allowed_clients", "a", "oauth2.allowed_clients", "b")
 	check(strict, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 1001, "aud": "logs", "azp": "a", "client_id": "x"}), "")
 	check(strict, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 1001, "aud": []string{"x", "logs"}, "client_id": "b"}), "")
 	check(strict, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 1001, "aud": "x", "azp": "a"}), "for somebody else")
-	check(strict, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 1001, "aud": "logs", "azp": "c"}), "the client 'c' is not among")
+	check(strict, "Bearer "+i.token(t, "RS256", "r", m{"iss": "me", "exp": 1001, "aud": "logs", "azp": "c"}), `the client "c" is not among`)
 }
 
 func TestKeysAreKeptForAWhile(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -81,6 +82,7 @@ func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c
 			continue
 		}
 		open.Go(func() {
+			defer l.survive(raw)
 			conn := l.shake(ctx, raw)
 			if conn == nil {
 				raw.Close()
@@ -98,6 +100,13 @@ func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, c
 			}()
 			after = handle(ctx, conn)
 		})
+	}
+}
+
+// survive has a panic cost its connection and not the agent: what a client sends may lead to one.
+func (l *Listener) survive(c net.Conn) {
+	if r := recover(); r != nil {
+		l.count.Error(l.log, fmt.Sprintf("connection closed: %s: panic: %v\n%s", c.RemoteAddr(), r, debug.Stack()))
 	}
 }
 

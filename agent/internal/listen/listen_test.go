@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,6 +133,34 @@ func TestClientsThatDoNotShakeHandsAreClosed(t *testing.T) {
 	defer run(t, l, "never said")()
 	if got := ask(t, l.Addr().String()); got != "" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestAPanicCostsItsConnectionOnly(t *testing.T) {
+	s := settings(t, "listen", "127.0.0.1")
+	var log bytes.Buffer
+	l, err := s.Open(slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	var panicked atomic.Bool
+	go func() {
+		done <- l.Serve(ctx, func(_ context.Context, c net.Conn) After {
+			if !panicked.Swap(true) {
+				panic("nobody thought of this")
+			}
+			_, _ = io.WriteString(c, "well")
+			return Close
+		})
+	}()
+	if got := ask(t, l.Addr().String()) + ask(t, l.Addr().String()); got != "well" {
+		t.Error(got)
+	}
+	stop()
+	if err := <-done; err != nil || !strings.Contains(log.String(), "panic: nobody thought of this") {
+		t.Error(err, log.String())
 	}
 }
 

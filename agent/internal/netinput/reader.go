@@ -111,7 +111,7 @@ func (r *Reader) values(b *event.Batch, buf []byte, atEnd bool) (used int) {
 			r.skipping = !atEnd && !bytes.HasSuffix(rest[:n], newline)
 		}
 		if err != nil {
-			r.s.bad.Warn(r.s.log, fmt.Sprintf("left out: %s: '%s': %v", r.from, excerpt(rest[:n]), err))
+			r.s.bad.Warn(r.s.log, fmt.Sprintf("left out: %s: %q: %v", r.from, excerpt(rest[:n]), err))
 		}
 		used += n
 	}

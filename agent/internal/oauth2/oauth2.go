@@ -119,7 +119,11 @@ func (s *Settings) New(where upstream.Settings, timeout time.Duration, log *slog
 	if err != nil {
 		return nil, err
 	}
-	src := &Source{set: *s, client: &http.Client{Transport: up.Transport(nil), Timeout: timeout}}
+	transport, err := up.Transport(nil)
+	if err != nil {
+		return nil, err
+	}
+	src := &Source{set: *s, client: &http.Client{Transport: transport, Timeout: timeout}}
 	if s.method == privateKey {
 		if src.signer, err = newSigner(s.keyFile, s.certFile); err != nil {
 			return nil, err

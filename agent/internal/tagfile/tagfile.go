@@ -64,3 +64,15 @@ func Name(word string) string {
 	h.Write([]byte(word))
 	return fmt.Sprintf("%s-%016x", strings.ToValidUTF8(name[:maxName-17], ""), h.Sum64())
 }
+
+// Fit shortens those components of a path that are too long. What was put together from a text and a word may be,
+// however short the word was made.
+func Fit(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if len(part) > maxName {
+			parts[i] = Name(part)
+		}
+	}
+	return strings.Join(parts, "/")
+}

@@ -136,6 +136,7 @@ func (s *Settings) Server(log *slog.Logger) (*tls.Config, error) {
 		return nil, err
 	}
 	outer := s.config()
+	outer.CipherSuites = nil // net/http would refuse a list without its favourites; each client's own is what counts
 	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		m := f.now()
 		c := s.config()

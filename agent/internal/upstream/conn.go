@@ -2,8 +2,12 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -50,7 +54,9 @@ func (u *Upstream) Get(ctx context.Context) (*Conn, error) {
 		if c.quiet() {
 			return c.bind(ctx), nil
 		}
-		c.Conn.Close()
+		u.mu.Lock()
+		c.hangUpLocked()
+		u.mu.Unlock()
 	}
 	conn, err := u.Dial(ctx)
 	if err != nil {
@@ -91,15 +97,15 @@ func (c *Conn) Close() error {
 func (c *Conn) Release() {
 	n := &c.u.set.Net
 	n.meter.work(-1)
-	if !c.unbind() || !n.Keepalive || n.MaxRecycle > 0 && c.uses >= n.MaxRecycle {
+	if !c.unbind() {
 		c.Conn.Close()
 		return
 	}
 	_ = c.SetDeadline(time.Time{})
 	c.u.mu.Lock()
 	defer c.u.mu.Unlock()
-	if c.u.closed {
-		c.Conn.Close()
+	if c.u.closed || !n.Keepalive || n.MaxRecycle > 0 && c.uses >= n.MaxRecycle {
+		c.hangUpLocked()
 		return
 	}
 	c.u.idle = append(c.u.idle, c)
@@ -113,7 +119,7 @@ func (u *Upstream) drop(c *Conn) {
 	for i, other := range u.idle {
 		if other == c {
 			u.idle = append(u.idle[:i], u.idle[i+1:]...)
-			c.Conn.Close()
+			c.hangUpLocked()
 			return
 		}
 	}
@@ -122,27 +128,76 @@ func (u *Upstream) drop(c *Conn) {
 // Close closes the connections that nobody uses; those on loan are closed when they come back.
 func (u *Upstream) Close() {
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.closed = true
 	for _, c := range u.idle {
 		c.expire.Stop()
-		c.Conn.Close()
+		c.hangUpLocked()
 	}
 	u.idle = nil
+	u.closed = true
+	u.mu.Unlock()
+	u.leaving.Wait()
+}
+
+// farewell is how long the other side may take to end its half of a connection.
+const farewell = time.Second
+
+// hangUpLocked ends a connection and waits in the background for the other side to do the same. To close one in
+// which something lies unread, be it the tickets of TLS, would make the system throw away what was written and has
+// not arrived yet.
+func (c *Conn) hangUpLocked() {
+	if c.u.closed { // nobody waits any more
+		c.Conn.Close()
+		return
+	}
+	c.u.leaving.Go(func() {
+		defer c.Conn.Close()
+		secure, socket := c.layers()
+		if secure != nil {
+			_ = secure.CloseWrite()
+		}
+		if half, ok := socket.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+			return
+		}
+		_ = socket.SetReadDeadline(time.Now().Add(farewell))
+		_, _ = io.Copy(io.Discard, socket)
+	})
+}
+
+// layers returns TLS, nil without, and the socket below it.
+func (c *Conn) layers() (secure *tls.Conn, socket net.Conn) {
+	for socket = c.Conn; ; {
+		outer, ok := socket.(interface{ NetConn() net.Conn })
+		if !ok {
+			return secure, socket
+		}
+		if t, ok := socket.(*tls.Conn); ok && secure == nil {
+			secure = t
+		}
+		socket = outer.NetConn()
+	}
 }
 
 // quiet reports whether nothing has come in while the connection was idle. What comes is the other side's
-// farewell, and data written after it would vanish without an error.
+// farewell, and data written after it would vanish without an error. Only what TLS says to itself, such as
+// tickets for other connections, means nothing.
 func (c *Conn) quiet() bool {
-	conn := c.Conn
-	for {
-		outer, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
-			break
-		}
-		conn = outer.NetConn()
+	if c.silent() {
+		return true // fast path
 	}
-	s, ok := conn.(syscall.Conn)
+	secure, _ := c.layers()
+	if secure == nil {
+		return false
+	}
+	_ = secure.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	_, err := secure.Read(make([]byte, 1))
+	_ = secure.SetReadDeadline(time.Time{})
+	return errors.Is(err, os.ErrDeadlineExceeded) && c.silent()
+}
+
+// silent reports whether there is nothing to read from the socket.
+func (c *Conn) silent() bool {
+	_, socket := c.layers()
+	s, ok := socket.(syscall.Conn)
 	if !ok {
 		return true
 	}

@@ -9,7 +9,7 @@ import (
 
 // Transport returns what net/http needs to send requests to this server, over HTTP/1.1. With a proxy,
 // requests go to that: as they are, or through a tunnel when the server speaks TLS.
-func (u *Upstream) Transport(proxy *url.URL) *http.Transport {
+func (u *Upstream) Transport(proxy *url.URL) (*http.Transport, error) {
 	n := &u.set.Net
 	t := &http.Transport{
 		DisableCompression: true,
@@ -29,13 +29,21 @@ func (u *Upstream) Transport(proxy *url.URL) *http.Transport {
 			return u.dial(ctx, u.place(address), u.tls)
 		}
 	}
-	if proxy != nil {
-		t.Proxy = http.ProxyURL(proxy)
-		if proxy.Scheme == "https" {
-			t.DialTLSContext = nil // the library asks for the proxy by it
+	if proxy == nil {
+		return t, nil
+	}
+	t.Proxy = http.ProxyURL(proxy)
+	if proxy.Scheme == "https" {
+		secure, err := u.set.TLS.ProxyClient(proxy.Hostname(), u.log)
+		if err != nil {
+			return nil, err
+		}
+		// The library asks for the proxy by it, and sees to the server behind it by itself.
+		t.DialTLSContext = func(ctx context.Context, _, address string) (net.Conn, error) {
+			return u.dial(ctx, address, secure)
 		}
 	}
-	return t
+	return t, nil
 }
 
 // place is where to connect for an address that net/http asks for.

@@ -3,15 +3,19 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/iotimeout"
 )
@@ -28,9 +32,10 @@ type Upstream struct {
 	tls      *tls.Config // nil: plain
 	proxyTLS *tls.Config
 
-	mu     sync.Mutex
-	idle   []*Conn // the one used last stands last
-	closed bool
+	mu      sync.Mutex
+	idle    []*Conn // the one used last stands last
+	closed  bool
+	leaving sync.WaitGroup // connections that wait for the other side's end
 }
 
 // New makes an upstream. It reads the files that TLS needs, so it belongs into Start.
@@ -103,15 +108,14 @@ func (u *Upstream) dial(ctx context.Context, address string, secure *tls.Config)
 var errTimeout = errors.New("no connection within net.connect_timeout")
 
 func (u *Upstream) connect(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
-	raw, err := u.reach(ctx, address)
+	conn, err := u.reach(ctx, address)
+	if err == nil && secure != nil {
+		conn, err = handshake(ctx, conn, secure)
+	}
 	if err != nil {
 		return nil, err
 	}
-	conn := iotimeout.Wrap(context.Background(), raw, u.set.Net.IOTimeout)
-	if secure == nil {
-		return conn, nil
-	}
-	return handshake(ctx, conn, secure)
+	return iotimeout.Wrap(context.Background(), conn, u.set.Net.IOTimeout), nil
 }
 
 func handshake(ctx context.Context, conn net.Conn, c *tls.Config) (net.Conn, error) {
@@ -161,18 +165,34 @@ func (u *Upstream) dialTCP(ctx context.Context, address string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(ips, func(a, b netip.Addr) int {
+		return cmp.Compare(other(a, prefer), other(b, prefer))
+	})
+	return u.dialInTurn(ctx, ips, port)
+}
+
+// other is 0 for the addresses to try first, 1 for the others.
+func other(ip netip.Addr, prefer string) int {
+	if ip.Unmap().Is4() == (prefer == "tcp4") {
+		return 0
+	}
+	return 1
+}
+
+// dialInTurn connects to the first address that answers. Each gets its share of the time, so that one which says
+// nothing leaves some to the next.
+func (u *Upstream) dialInTurn(ctx context.Context, ips []netip.Addr, port string) (net.Conn, error) {
 	var failed []error
-	for _, first := range []bool{true, false} {
-		for _, ip := range ips {
-			if (ip.Unmap().Is4() == (prefer == "tcp4")) != first {
-				continue
-			}
-			conn, err := u.dialer.DialContext(ctx, "tcp", net.JoinHostPort(ip.Unmap().String(), port))
-			if err == nil {
-				return conn, nil
-			}
-			failed = append(failed, err)
+	for i, ip := range ips {
+		d := u.dialer
+		if end, ok := ctx.Deadline(); ok {
+			d.Timeout = time.Until(end) / time.Duration(len(ips)-i)
 		}
+		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(ip.Unmap().String(), port))
+		if err == nil {
+			return conn, nil
+		}
+		failed = append(failed, err)
 	}
 	return nil, errors.Join(failed...)
 }

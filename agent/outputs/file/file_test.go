@@ -171,6 +171,15 @@ func TestRecordsChooseTheirFile(t *testing.T) {
 	wantFile(t, dir+"/one/2023/a.11.log", "{\"app\":\"a\",\"k8s\":{\"ns'x\":[\"one\"]}}\n{\"app\":\"a\",\"k8s\":{\"ns'x\":[\"one\"]},\"n\":2}\n")
 }
 
+func TestNoRecordMakesANameTooLong(t *testing.T) {
+	dir := t.TempDir()
+	o, _ := build(t, "path", dir, "file", "app-$app.log", "format", "plain")
+	flush(t, o, outputtest.Chunk(t, "t", `[1,{"app":"`+strings.Repeat("x", 250)+`"}]`, `[2,{"app":"`+strings.Repeat("x", 251)+`"}]`))
+	if got := strings.Fields(files(t, dir)); len(got) != 2 || !strings.HasPrefix(got[0], "app-xxx") {
+		t.Errorf("files %v", got)
+	}
+}
+
 func TestARecordWithoutFileGoesByPolicy(t *testing.T) {
 	check := func(wantFiles string, refused bool, pairs ...string) {
 		t.Helper()

@@ -71,9 +71,9 @@ func (t *target) render(tag string, r *event.Record) string {
 	case !ok:
 		return ""
 	case filepath.IsAbs(name):
-		return name // as configured; what comes from outside cannot begin with a slash
+		return tagfile.Fit(name) // as configured; what comes from outside cannot begin with a slash
 	}
-	return filepath.Join(dir, name)
+	return tagfile.Fit(filepath.Join(dir, name))
 }
 
 func (t *target) join(pieces []piece, tag string, r *event.Record) (string, bool) {

@@ -2,7 +2,6 @@ package http
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -88,7 +87,7 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 		return nil, errors.New("body_key and headers_key belong together; set both or none")
 	}
 	for _, h := range c.headers {
-		if err := checkHeader(h[0], value(h)); err != nil {
+		if err := httpclient.CheckHeader(h[0], value(h)); err != nil {
 			return nil, fault(env, "header", err.Error(), "write a name and a value, such as: header X-Name some value")
 		}
 	}
@@ -98,21 +97,14 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	if !strings.HasPrefix(c.uri, "/") {
 		c.uri = "/" + c.uri
 	}
+	if err := httpclient.CheckURI(c.uri); err != nil {
+		return nil, fault(env, "uri", "uri: "+err.Error(), "escape what has no place in it as %XX")
+	}
 	return &output{config: *c, env: env, sent: progress{}}, nil
 }
 
 // value is what follows the name of a configured header.
 func value(header []string) string { return strings.Join(header[1:], " ") }
-
-func checkHeader(name, value string) error {
-	if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, c) }) {
-		return fmt.Errorf("'%s' is no name of a header", name)
-	}
-	if strings.ContainsAny(value, "\r\n\x00") {
-		return fmt.Errorf("the value of the header '%s' holds a line end", name)
-	}
-	return nil
-}
 
 // fault is an error at the place where key was configured.
 func fault(env plugin.Env, key, msg, cure string) error {

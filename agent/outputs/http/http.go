@@ -155,7 +155,7 @@ func (o *output) parts(r *event.Record) (body []byte, h header, ok bool) {
 	for k, v := range m.Pairs() {
 		name, val := string(k.Str()), v.Str()
 		// What comes from a record must not become a second header, or a second request.
-		if v.Type() == event.TypeStr && checkHeader(name, string(val)) == nil {
+		if v.Type() == event.TypeStr && httpclient.CheckHeader(name, string(val)) == nil {
 			h.add(name, string(val), o.duplicates)
 		}
 	}
@@ -180,7 +180,8 @@ func (h header) add(name, value string, duplicates bool) {
 	h[name] = []string{value}
 }
 
-// single sees to headers of which there can be only one.
+// single sees to headers of which there can be only one. Those that say where the request ends are not for records
+// to set: what a record's text goes on with would be a request of its own.
 func (h header) single(req *http.Request) {
 	agent := "Fluent-Bit"
 	for name, values := range h {
@@ -190,6 +191,8 @@ func (h header) single(req *http.Request) {
 			delete(h, name)
 		case "User-Agent":
 			agent = last
+			delete(h, name)
+		case "Content-Length", "Transfer-Encoding", "Trailer":
 			delete(h, name)
 		}
 	}

@@ -2,14 +2,17 @@ package http
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,7 +168,7 @@ func TestRecordsSentOneByOneGoOnWhereTheyStopped(t *testing.T) {
 	s := newServer(t, 200, 503, 200, 400)
 	k := outputtest.New()
 	o := start(t, k, append(s.place(), "body_key", "$raw", "headers_key", "$head")...)
-	c := outputtest.Chunk(t, "t", `[1,{"raw":"one","head":{"X-Who":"me","Bad":"a\r\nX: y"}}]`, `[2,{"raw":"two","head":{}}]`, `[3,{"raw":"three"}]`, `[4,{"raw":"four","head":{}}]`)
+	c := outputtest.Chunk(t, "t", `[1,{"raw":"one","head":{"X-Who":"me","Bad":"a\r\nX: y","Worse":"a\u0001"}}]`, `[2,{"raw":"two","head":{}}]`, `[3,{"raw":"three"}]`, `[4,{"raw":"four","head":{}}]`)
 	if err := o.Flush(t.Context(), c); err == nil || plugin.Dropped(err) {
 		t.Error(err)
 	}
@@ -175,7 +178,7 @@ func TestRecordsSentOneByOneGoOnWhereTheyStopped(t *testing.T) {
 	if got := fmt.Sprint(s.bodies); got != "[one two two four]" {
 		t.Error(got)
 	}
-	if h := s.requests[0].Header; h.Get("X-Who") != "me" || h["Bad"] != nil || h["X"] != nil {
+	if h := s.requests[0].Header; h.Get("X-Who") != "me" || h["Bad"] != nil || h["X"] != nil || h["Worse"] != nil {
 		t.Error(h)
 	}
 }
@@ -259,6 +262,31 @@ func TestRequestsGoThroughAProxy(t *testing.T) {
 	}
 	if got := <-proxied; got != s.URL+"/x" {
 		t.Error(got)
+	}
+}
+
+func TestAProxyThatSpeaksTLSIsVerifiedAsConfigured(t *testing.T) {
+	s := newServer(t)
+	ca := certtest.New(t)
+	crt, key := ca.Issue(t, "proxy", "127.0.0.1")
+	pair, err := tls.LoadX509KeyPair(crt, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	p := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1) }))
+	p.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	p.Config.ErrorLog = log.New(io.Discard, "", 0)
+	p.StartTLS()
+	defer p.Close()
+	flush := func(pairs ...string) error {
+		return start(t, outputtest.New(), append(append(s.place(), "proxy", p.URL), pairs...)...).Flush(t.Context(), outputtest.Chunk(t, "t", `[1,{}]`))
+	}
+	if err := flush("tls.proxy.ca_file", ca.File); err != nil || asked.Load() != 1 {
+		t.Error(err, asked.Load())
+	}
+	if err := flush(); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Error(err)
 	}
 }
 
@@ -352,6 +380,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	f("test.conf:1:1: proxy: 'ftp://x' is no proxy", "proxy", "ftp://x")
 	f("test.conf:1:1: compress: 'zip'", "compress", "zip")
 	f("did you mean 'net.keepalive'", "net.keepalives", "on")
+	f("test.conf:1:1: uri: '/a%zz' is no path", "uri", "a%zz")
 }
 
 func TestChunksWithOtherBytesStayWhatTheyAre(t *testing.T) {
@@ -363,5 +392,17 @@ func TestChunksWithOtherBytesStayWhatTheyAre(t *testing.T) {
 	}
 	if _, body := s.last(); body != string(c.Bytes()) {
 		t.Errorf("%x", body)
+	}
+}
+
+func TestRecordsCannotSayWhereARequestEnds(t *testing.T) {
+	s := newServer(t)
+	o := start(t, outputtest.New(), append(s.place(), "body_key", "$raw", "headers_key", "$head")...)
+	c := outputtest.Chunk(t, "t", `[1,{"raw":"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n","head":{"content-length":"0","transfer-encoding":"chunked","trailer":"X"}}]`)
+	if err := o.Flush(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	if got := fmt.Sprintf("%q", s.bodies); got != `["GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"]` {
+		t.Error(got)
 	}
 }

@@ -83,16 +83,19 @@ type merged struct {
 
 func (m *merger) add(s *metric.Set, static []metric.Label) {
 	for i := range s.Families {
-		f := &s.Families[i]
-		name := f.FullName()
+		f := s.Families[i]
+		full := name(f.FullName(), true)
+		if full != f.FullName() {
+			f.Namespace, f.Subsystem, f.Name = "", "", full
+		}
 		for j := range f.Points {
-			m.point(name, f, f.Points[j], static)
+			m.point(full, &f, f.Points[j], static)
 		}
 	}
 }
 
 func (m *merger) point(name string, f *metric.Family, p metric.Point, static []metric.Label) {
-	p.Labels = join(static, p.Labels)
+	p.Labels = fit(join(static, p.Labels))
 	m.key = append(append(m.key[:0], name...), byte(f.Type))
 	for _, list := range [][]float64{f.Bounds, f.Ranks} {
 		for _, v := range list {

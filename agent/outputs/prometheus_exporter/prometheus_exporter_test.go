@@ -130,6 +130,29 @@ g 2 6
 `)
 }
 
+func TestNamesThatPrometheusRefusesAreMadeFit(t *testing.T) {
+	o, base := start(t)
+	c := outputtest.Metrics("t", metric.Set{Families: []metric.Family{
+		{Name: "http.req-time", Type: metric.TypeGauge, Points: []metric.Point{{Value: 1, Labels: []metric.Label{metric.L("a b", "x\xff"), metric.L("a.b", "y"), metric.L("", "z")}}}},
+		{Name: "http_req_time", Type: metric.TypeGauge, Points: []metric.Point{{Value: 2, Labels: []metric.Label{metric.L("a_b", "x\ufffd")}}}},
+		{Namespace: "n", Name: "x\nevil 1", Type: metric.TypeGauge, Points: []metric.Point{{Value: 3}}},
+		{Name: "9:1", Type: metric.TypeGauge, Points: []metric.Point{{Value: 4}}},
+	}})
+	if err := o.Flush(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	_, page := get(t, base+"/metrics")
+	var got []string
+	for line := range strings.Lines(page) {
+		if !strings.HasPrefix(line, "#") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	if all := strings.Join(got, "|"); all != "http_req_time{a_b=\"x\ufffd\"} 2|n_x_evil_1 3|_9:1 4" {
+		t.Errorf("%s\n%s", all, page)
+	}
+}
+
 func TestOtherPathsAndMethods(t *testing.T) {
 	_, base := start(t)
 	want(t, base+"/", "Fluent Bit Prometheus Exporter\n")

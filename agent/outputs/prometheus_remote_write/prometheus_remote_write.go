@@ -70,6 +70,9 @@ func (c *config) New(env plugin.Env) (plugin.Output, error) {
 	if !strings.HasPrefix(c.uri, "/") {
 		c.uri = "/" + c.uri
 	}
+	if err := httpclient.CheckURI(c.uri); err != nil {
+		return nil, &option.Error{Pos: at("uri"), Msg: "uri: " + err.Error(), Cure: "escape what has no place in it as %XX"}
+	}
 	o := &output{config: *c, env: env}
 	for _, l := range c.labels {
 		if len(l) != 2 {

@@ -166,5 +166,6 @@ func TestFaultySettingsAreRefused(t *testing.T) {
 	}
 	f("add_label", "x", "add_label: 'x' has no value")
 	f("header", "a:b c", "'a:b' is no name of a header")
+	f("uri", "a%zz", "uri: '/a%zz' is no path")
 	f("compression", "zip", "is none of 'snappy', 'gzip'")
 }
