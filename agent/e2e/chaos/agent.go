@@ -117,9 +117,6 @@ func (a *Agent) signal(s syscall.Signal) {
 	a.check(a.cmd.Process.Signal(s))
 }
 
-// Running reports whether there is an agent, be it stopped or not.
-func (a *Agent) Running() bool { return a.cmd != nil }
-
 // Kill ends the agent with SIGKILL.
 func (a *Agent) Kill() {
 	a.tb.Helper()
