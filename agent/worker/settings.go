@@ -57,7 +57,6 @@ type instance struct {
 	m    *Module
 	env  plugin.Env
 	set  settings
-	mask *strings.Replacer // hides its secrets; nil when it has none
 	id   uint32
 	link *link // nil while it has no worker; guarded by m.mu
 	ran  bool  // its PreRun is due in every new worker; guarded by m.mu
@@ -75,19 +74,16 @@ func (m *Module) newInstance(env plugin.Env, set settings) (*instance, error) {
 	if set.memoryLimit < 0 || set.maxProcs < 0 {
 		return nil, &option.Error{Pos: position(env.Properties), Msg: "plugin.memory_limit and plugin.max_procs cannot be negative", Cure: "leave them out for no limit"}
 	}
+	mask := option.Masker(set.options(m.info), env.Properties)
 	m.mu.Lock()
+	if mask != nil {
+		m.masks = append(m.masks, mask)
+	}
 	m.memoryLimit = max(m.memoryLimit, set.memoryLimit)
 	m.maxProcs = max(m.maxProcs, set.maxProcs)
 	m.mu.Unlock()
-	i := &instance{m: m, env: env, set: set, mask: option.Masker(set.options(m.info), env.Properties)}
+	i := &instance{m: m, env: env, set: set}
 	return i, m.check(i)
-}
-
-func (i *instance) hide(text string) string {
-	if i.mask == nil {
-		return text
-	}
-	return i.mask.Replace(text)
 }
 
 // checkKeys refuses keys that the plugin's config map, if it has one, does not name.

@@ -152,6 +152,24 @@ func TestSecretsAreHiddenWhoeverPrintsThem(t *testing.T) {
 	})
 }
 
+// New runs in a worker that only looks, and Close when the instance is not one of the module's any more.
+func TestSecretsAreHiddenBeforeAndAfterAnInstancesLife(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		if _, err := build(r, r.mod.OutputSpec(), "typed.0", "mode", "tell-new", "token", "sesame-open"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.output("typed.1", "mode", "tell-close", "token", "open-sesame").Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"New logged …", "New printed …", "Close logged …", "Close printed …"} {
+			waitFor(t, line, func() bool { return r.log.has(line) || r.log.has("sesame") })
+		}
+		if r.log.has("sesame") {
+			t.Errorf("the log tells a secret:\n%s", r.log)
+		}
+	})
+}
+
 func TestTypedStartErrorIsTold(t *testing.T) {
 	eachForm(t, "output", func(t *testing.T, r *rig) {
 		o, err := build(r, r.mod.OutputSpec(), "typed.0", "mode", "start")

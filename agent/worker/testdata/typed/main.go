@@ -61,6 +61,10 @@ func (c *config) make(env plugin.Env) (*instance, error) {
 		v, _ := option.Lookup(env.Properties, "mode")
 		return nil, &option.Error{Pos: v.Pos, Msg: "mode: 'refuse' is refused", Cure: "say something else"}
 	}
+	if c.mode == "tell-new" {
+		env.Log.Warn("New logged " + c.token)
+		fmt.Fprintln(os.Stderr, "New printed "+c.token)
+	}
 	return &instance{config: *c, env: env}, nil
 }
 
@@ -124,8 +128,12 @@ func (i *instance) Start(context.Context) error {
 }
 
 func (i *instance) Close() error {
-	if i.mode == "hang-close" {
+	switch i.mode {
+	case "hang-close":
 		select {}
+	case "tell-close":
+		i.env.Log.Warn("Close logged " + i.token)
+		fmt.Fprintln(os.Stderr, "Close printed "+i.token)
 	}
 	i.note("close")
 	return nil
