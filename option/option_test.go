@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -429,4 +430,18 @@ func TestListsThatMayBeRepeatedAddUp(t *testing.T) {
 	if err := errors.Join(Decode(opts, props, Pos{}), CheckOnce(opts, props)); err != nil || !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
 		t.Error(got, err)
 	}
+}
+
+func TestMaskerHidesSecretsThatBeginAlikeOrAreQuoted(t *testing.T) {
+	opts := []Option{String("token", new(string)).Secret(), String("key", new(string)).Secret()}
+	props := []Property{{Key: "token", Value: Value{Text: "open"}}, {Key: "key", Value: Value{Text: `open"sesame\n`}}}
+	f := func(text, want string) {
+		t.Helper()
+		if got := Masker(opts, props).Replace(text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+	f(`to open"sesame\n`, "to …")
+	f("err="+strconv.Quote(`no open"sesame\n here`), `err="no … here"`)
+	f("open the door", "… the door")
 }
