@@ -445,3 +445,19 @@ func TestMaskerHidesSecretsThatBeginAlikeOrAreQuoted(t *testing.T) {
 	f("err="+strconv.Quote(`no open"sesame\n here`), `err="no … here"`)
 	f("open the door", "… the door")
 }
+
+func TestConfiguredValuesReplaceTheDefaultOfAnOptionThatRepeats(t *testing.T) {
+	f := func(want string, props ...Property) {
+		t.Helper()
+		var list []string
+		opts := []Option{Strings("word", &list).Default("usual")}
+		if err := Decode(opts, props, Pos{}); err != nil || strings.Join(list, " ") != want {
+			t.Errorf("%q, %v, want %q", list, err, want)
+		}
+		if err := Decode(Declared(Declare(opts)), props, Pos{}); err != nil {
+			t.Error(err)
+		}
+	}
+	f("usual")
+	f("a b", Property{Key: "word", Value: Value{Text: "a"}}, Property{Key: "WORD", Value: Value{Text: "b"}})
+}
