@@ -254,6 +254,38 @@ func TestFilterThatMustNotBePassedDropsInstead(t *testing.T) {
 	})
 }
 
+func TestRecordsThatMustNotPassAreDroppedForWhateverTheFilterHasNotReturned(t *testing.T) {
+	eachForm(t, "filter", func(t *testing.T, r *rig) {
+		f := func(mode, tag string, left int) {
+			t.Helper()
+			b := batchOf(100)
+			b.Tag = tag
+			err := r.filter("mode", mode, "plugin.on_failure", "drop").Filter(t.Context(), b)
+			if b.Len() != left || err == nil {
+				t.Errorf("%s: %d records are left instead of %d: %v", mode, b.Len(), left, err)
+			}
+		}
+		f("panic", "app", 0)
+		f("", strings.Repeat("t", 70<<10), 0)
+		f("error", "app", 100) // the plugin has said that the batch is as it wants it
+	})
+}
+
+// What an input has in hand when the agent stops comes with a context that has ended.
+func TestLastRecordsOfAStoppingInputAreFiltered(t *testing.T) {
+	eachForm(t, "filter", func(t *testing.T, r *rig) {
+		x := r.filter("mode", "drop")
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		for range 20 {
+			b := batchOf(100)
+			if err := x.Filter(ctx, b); err != nil || b.Len() != 0 {
+				t.Fatalf("%d records pass: %v", b.Len(), err)
+			}
+		}
+	})
+}
+
 // collector takes what an input emits and settles it.
 type collector struct {
 	got  []string

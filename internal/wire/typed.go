@@ -37,10 +37,11 @@ const FlagWatched = 2 // OpSettle is awaited for this batch
 // TypeFilter is a kind of plugin that only this protocol knows.
 const TypeFilter = 4
 
-// Return codes of a typed plugin's flush, beside those of package abi.
+// Return codes of a typed plugin, beside those of package abi.
 const (
-	RCPoison   = 3 // the chunk itself is the fault
-	RCRejected = 4 // done but for some records
+	RCPoison   = 3 // of a flush: the chunk itself is the fault
+	RCRejected = 4 // of a flush: done but for some records
+	RCPanic    = 5 // of a filter: it broke off, and the batch is not as it wants it
 )
 
 // Declaration is what a typed plugin tells about itself.

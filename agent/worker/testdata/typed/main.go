@@ -197,6 +197,12 @@ func (i *instance) Filter(_ context.Context, b *event.Batch) error {
 			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "added"), Val: event.AppendBool(nil, true)}))
 		case "drop":
 			r.Drop()
+		case "drop-odd":
+			if n, _ := r.Get("n").Int(); n%2 == 1 {
+				r.Drop()
+			}
+		case "double":
+			r.Insert(r.Time(), r.Meta(), r.Body())
 		case "grow", "grow-error":
 			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "pad"), Val: event.AppendStr(nil, make([]byte, 100_000))}))
 		}
