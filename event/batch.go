@@ -221,6 +221,9 @@ func (b *Batch) Reset() {
 // batch. nil shows them all again.
 func (b *Batch) Where(keep func(*Record) bool) { b.where = keep }
 
+// Narrowed reports whether [Batch.Where] may hide records.
+func (b *Batch) Narrowed() bool { return b.where != nil }
+
 // Records walks the records without the right to change them; group markers are not shown.
 func (b *Batch) Records() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {

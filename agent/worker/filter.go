@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -71,8 +72,52 @@ const attempts = 2
 // its last records are not to pass unfiltered for that.
 const lastFilter = 2 * time.Second
 
-// Filter has the plugin edit the batch.
+// Filter has the plugin edit the batch, or the part of it that a condition shows.
 func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
+	if !b.Narrowed() || b.Kind != event.Logs {
+		return f.whole(ctx, b)
+	}
+	part := event.New(b.Tag)
+	defer part.Release()
+	for r := range b.Records() {
+		part.Append(r.Time(), r.Meta(), r.Body())
+	}
+	shown := part.Len()
+	if shown == 0 {
+		return nil
+	}
+	err := f.whole(ctx, part)
+	b.Tag = part.Tag
+	replace(b, shown, part)
+	return err
+}
+
+// replace puts the records of part into the places of the first n that b shows. What has no place of its own goes
+// behind the last.
+func replace(b *event.Batch, n int, part *event.Batch) {
+	next, stop := iter.Pull(part.Records())
+	defer stop()
+	for e := range b.Edit() {
+		r, ok := next()
+		if !ok {
+			e.Drop()
+		} else {
+			e.SetTime(r.Time())
+			e.SetMeta(r.Meta())
+			e.SetBody(r.Body())
+		}
+		if n--; n > 0 {
+			continue
+		}
+		for r, ok = next(); ok; r, ok = next() {
+			e.Insert(r.Time(), r.Meta(), r.Body())
+		}
+		return
+	}
+}
+
+// whole has the plugin edit all records.
+func (f *filter) whole(ctx context.Context, b *event.Batch) error {
 	ctx, cancel := outlast(ctx, lastFilter)
 	defer cancel()
 	var err error

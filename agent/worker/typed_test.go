@@ -286,6 +286,32 @@ func TestLastRecordsOfAStoppingInputAreFiltered(t *testing.T) {
 	})
 }
 
+func TestFilterInAWorkerHeedsACondition(t *testing.T) {
+	eachForm(t, "filter", func(t *testing.T, r *rig) {
+		f := func(mode, want string) {
+			t.Helper()
+			b := batchOf(6)
+			b.Where(func(r *event.Record) bool { n, _ := r.Get("n").Int(); return n == 1 || n == 4 })
+			if err := r.filter("mode", mode).Filter(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			b.Where(nil)
+			var got []string
+			for r := range b.Records() {
+				got = append(got, string(event.AppendJSON(nil, r.Body(), event.JSONStyle{})))
+			}
+			if s := strings.Join(got, ""); s != want || b.Len() != len(got) {
+				t.Errorf("%s: %s, want %s", mode, s, want)
+			}
+		}
+		f("", `{"n":0}{"n":1}{"n":2}{"n":3}{"n":4}{"n":5}`)
+		f("add", `{"n":0}{"n":1,"added":true}{"n":2}{"n":3}{"n":4,"added":true}{"n":5}`)
+		f("drop", `{"n":0}{"n":2}{"n":3}{"n":5}`)
+		f("drop-odd", `{"n":0}{"n":4}{"n":2}{"n":3}{"n":5}`)
+		f("double", `{"n":0}{"n":1}{"n":2}{"n":3}{"n":1}{"n":4}{"n":4}{"n":5}`)
+	})
+}
+
 // collector takes what an input emits and settles it.
 type collector struct {
 	got  []string
