@@ -300,6 +300,29 @@ func TestHangingExitEndsInTime(t *testing.T) {
 	}
 }
 
+func TestWorkerThatHangsWhileItLoadsIsClosedInTime(t *testing.T) {
+	r := newRig(t, "output")
+	r.output("fault.0")
+	t.Setenv("FAULT_REGISTER", "hang")
+	syscall.Kill(r.mod.pid(), syscall.SIGKILL)
+	waitFor(t, "a new worker", func() bool {
+		free := r.mod.life.TryLock()
+		if free {
+			r.mod.life.Unlock()
+		}
+		r.mod.mu.Lock()
+		defer r.mod.mu.Unlock()
+		return !free && r.mod.proc == nil
+	})
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r.mod.Close(ctx)
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
 func TestNothingIsLeftBehind(t *testing.T) {
 	before := openFiles(t)
 	r := newRig(t, "output")

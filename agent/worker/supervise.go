@@ -209,8 +209,9 @@ func (m *Module) Close(ctx context.Context) error {
 	if halt == nil {
 		return nil
 	}
-	// Whoever waits for the plugin now is released when ctx ends.
+	// Whoever waits for the plugin now is released when ctx ends, be it a worker that is starting.
 	release := context.AfterFunc(ctx, func() {
+		halt()
 		m.mu.Lock()
 		p := m.proc
 		m.mu.Unlock()
