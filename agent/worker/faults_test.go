@@ -323,6 +323,33 @@ func TestWorkerThatHangsWhileItLoadsIsClosedInTime(t *testing.T) {
 	}
 }
 
+func TestInstanceStartsInAReplacementWhereAnotherDoesNot(t *testing.T) {
+	r := newRig(t, "output")
+	flag := filepath.Join(t.TempDir(), "broken")
+	r.output("fault.0", "init", "fail", "init_when", flag)
+	r.mod.backoff = 500 * time.Millisecond
+	syscall.Kill(r.mod.pid(), syscall.SIGKILL) // replaced at once; the next one is not
+	waitFor(t, "the first replacement", func() bool { return r.mod.opts.Restarts.Value() == 1 })
+	if err := os.WriteFile(flag, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o, err := build(r, r.mod.OutputSpec(), "fault.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(r.mod.pid(), syscall.SIGKILL)
+	waitFor(t, "the worker's end", func() bool {
+		r.mod.mu.Lock()
+		defer r.mod.mu.Unlock()
+		return r.mod.proc == nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := o.(*output).Start(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNothingIsLeftBehind(t *testing.T) {
 	before := openFiles(t)
 	r := newRig(t, "output")

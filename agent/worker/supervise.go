@@ -125,6 +125,7 @@ func (m *Module) replace(ctx context.Context) (*process, error) {
 	}
 	m.mu.Lock()
 	m.proc = p
+	m.wakeLocked() // an instance that waits to be started need not wait for the others to succeed
 	m.mu.Unlock()
 	m.bindAllLocked(ctx, p)
 	return p, nil
