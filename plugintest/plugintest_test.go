@@ -206,3 +206,19 @@ func TestGoroutinesThatStayAreNoticed(t *testing.T) {
 		t.Errorf("%q", said)
 	}
 }
+
+func TestGoldenFilesHaveAllTheirParts(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		_, err := split(text)
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("%q: %v, want %s", text, got, want)
+		}
+	}
+	f("-- in --\n{}\n-- out --\n", "<nil>")
+	f("what for\n-- config --\na b\n-- in --\n{}\n-- out --\n{}\n", "<nil>")
+	f("-- input --\n{}\n-- out --\n", "no part 'input'")
+	f("-- in --\n{}\n-- want --\n{}\n", "no part 'want'")
+	f("{}\n", "'-- in --' is missing")
+	f("-- in --\n{}\n", "'-- out --' is missing")
+}
