@@ -186,7 +186,10 @@ func collect(handle unsafe.Pointer) (data []byte, code int) {
 		t.Stop()
 		if err != nil {
 			in.Log().Error("the input has ended: " + err.Error())
-			return data, -1
+			if len(data) == 0 {
+				return nil, -1
+			}
+			break // with -1 the host would leave the data out
 		}
 		if b == nil {
 			break
