@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
@@ -438,4 +440,31 @@ func BenchmarkFilter(b *testing.B) {
 			run(form, f.Filter)
 		}
 	}
+}
+
+// A batch that the agent has no room for is not to be forgotten: the next worker reads it again.
+func TestBatchThatCannotBeTakenIsReadAgain(t *testing.T) {
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		n := r.typedInput("mode", "grow", "n", "1")
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		none := limit
+		none.Cur = 0
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+			t.Fatal(err)
+		}
+		more, err := n.next(t.Context(), &collector{})
+		if bad := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); bad != nil {
+			t.Fatal(bad)
+		}
+		if !more || err != nil {
+			t.Fatal(more, err)
+		}
+		c := &collector{}
+		if err := n.Run(t.Context(), c); err != nil || len(c.got) != 61 {
+			t.Errorf("%d records: %v", len(c.got), err)
+		}
+	})
 }
