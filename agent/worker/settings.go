@@ -160,8 +160,8 @@ func (i *instance) lanes() int {
 			return min(n, maxLanes)
 		}
 	}
-	if t := i.m.info.Typed; t != nil {
-		return min(max(t.Workers, 1), maxLanes)
+	if i.m.info.Typed != nil {
+		return i.m.workers()
 	}
 	return 0
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/internal/wire"
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -467,4 +468,11 @@ func TestBatchThatCannotBeTakenIsReadAgain(t *testing.T) {
 			t.Errorf("%d records: %v", len(c.got), err)
 		}
 	})
+}
+
+func TestPluginsWishForWorkersIsBounded(t *testing.T) {
+	m := New(Info{Name: "greedy", Type: Output, Typed: &wire.Declaration{Workers: 1 << 30}}, Options{})
+	if n := m.OutputSpec().Workers; n != maxLanes {
+		t.Errorf("%d workers", n)
+	}
 }
