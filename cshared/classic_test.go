@@ -5,6 +5,7 @@ package cshared
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
@@ -43,5 +44,38 @@ func TestLastRecordsOfAnInputThatFailsReachAClassicHost(t *testing.T) {
 	}
 	if data, code := collect(h.Remote(guest.InputRemote)); len(data) == 0 || code != abi.OK {
 		t.Errorf("%d bytes with code %d", len(data), code)
+	}
+}
+
+// named notes what was configured.
+type named struct{ name string }
+
+func (n *named) Options() []option.Option {
+	return []option.Option{option.String("name_now", &n.name).Alias("name_before")}
+}
+
+func (n *named) New(plugin.Env) (plugin.Output, error)   { return n, nil }
+func (*named) Flush(context.Context, *event.Chunk) error { return nil }
+
+func TestOtherNamesOfOptionsAreKnownInAClassicHost(t *testing.T) {
+	was := held
+	defer func() { held = was }()
+	n := new(named)
+	held = serve.Output(plugin.Spec[plugin.Output]{Name: "named", Config: func() plugin.Config[plugin.Output] { return n }})
+	h := hosttest.New(map[string]string{"name_before": "x"})
+	defer h.Close()
+	if code := register(h.Def); code != 0 {
+		t.Fatal(code)
+	}
+	defer guest.Unregister(h.Def, &classic.contexts)
+	var keys []string
+	for _, p := range h.Definition().ConfigMap {
+		keys = append(keys, p.Name)
+	}
+	if want := []string{"name_now", "name_before"}; !slices.Equal(keys, want) {
+		t.Errorf("declared are %q, want %q", keys, want)
+	}
+	if code := start(h.Instance); code != abi.OK || n.name != "x" {
+		t.Errorf("code %d, name %q", code, n.name)
 	}
 }
