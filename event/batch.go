@@ -106,8 +106,9 @@ func Parse(tag string, data []byte) (*Batch, error) {
 // Load puts a copy of records that come from outside in the place of the batch's own, checked as [Parse]
 // checks them. Tag and settlement stay, and the batch's memory is used again.
 func (b *Batch) Load(data []byte) error {
-	if b.Kind != Logs {
-		b.data = append(b.data[:0], data...)
+	if !b.Kind.Has(Logs) {
+		b.index = b.index[:0]
+		b.SetPayload(append(b.data[:0], data...))
 		return nil
 	}
 	if b.mem == nil && b.data == nil {
