@@ -104,17 +104,31 @@ func (n *typedInput) next(ctx context.Context, to plugin.Emitter) (more bool, er
 	case f.RC == 0:
 		return false, nil
 	}
-	n.emit(ctx, to, n.settler.watch(k.p, f), tag, data)
+	n.emit(ctx, to, n.settler.watch(k.p, f), tag, n.kind(f.RC), data)
 	return true, nil
 }
 
+// kind is what a batch carries whose collect returned rc. Older plugins return 1 for any.
+func (n *typedInput) kind(rc int32) event.Kinds {
+	declared := n.m.info.Kinds()
+	for k := event.Logs; k != 0; k <<= 1 {
+		if rc == int32(k) && declared.Has(k) {
+			return k
+		}
+	}
+	if declared.Has(event.Logs) {
+		return event.Logs
+	}
+	return declared & -declared
+}
+
 // emit gives a batch to the pipeline.
-func (n *typedInput) emit(ctx context.Context, to plugin.Emitter, settled func(event.Outcome), tag string, data []byte) {
+func (n *typedInput) emit(ctx context.Context, to plugin.Emitter, settled func(event.Outcome), tag string, kind event.Kinds, data []byte) {
 	if tag == "" {
 		tag = n.env.Tag
 	}
-	b := event.Payload(tag, n.m.info.Kinds(), data)
-	if n.m.info.Kinds().Has(event.Logs) {
+	b := event.Payload(tag, kind, data)
+	if kind == event.Logs {
 		var bad error
 		if b, bad = event.Parse(tag, data); bad != nil {
 			n.env.Log.Error("the plugin gave what are no records: " + bad.Error())

@@ -317,15 +317,17 @@ func TestFilterInAWorkerHeedsACondition(t *testing.T) {
 
 // collector takes what an input emits and settles it.
 type collector struct {
-	got  []string
-	stop context.CancelFunc // called after as many batches
-	n    int
+	got   []string
+	kinds []event.Kinds
+	stop  context.CancelFunc // called after as many batches
+	n     int
 }
 
 func (c *collector) Emit(_ context.Context, b *event.Batch) error {
 	for r := range b.Records() {
 		c.got = append(c.got, fmt.Sprintf("%s %s", b.Tag, event.AppendJSON(nil, r.Get("n"), event.JSONStyle{})))
 	}
+	c.kinds = append(c.kinds, b.Kind)
 	b.Settle(event.Delivered)
 	if c.n--; c.n == 0 && c.stop != nil {
 		c.stop()
@@ -475,4 +477,16 @@ func TestPluginsWishForWorkersIsBounded(t *testing.T) {
 	if n := m.OutputSpec().Workers; n != maxLanes {
 		t.Errorf("%d workers", n)
 	}
+}
+
+func TestTypedInputMayGiveSeveralSignals(t *testing.T) {
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		c := &collector{}
+		if err := r.typedInput("mode", "mixed", "n", "1").Run(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		if want := []event.Kinds{event.Logs, event.Metrics}; !slices.Equal(c.kinds, want) {
+			t.Errorf("%v, want %v:\n%s", c.kinds, want, r.log)
+		}
+	})
 }

@@ -179,7 +179,7 @@ func (l *lane) collect(f wire.Frame, in *served) (wire.Frame, []byte) {
 	case b == nil:
 		return f, nil
 	}
-	f.RC = 1
+	f.RC = int32(max(b.Kind, event.Logs))
 	number, watched := in.source.keep(b)
 	f.Off = number
 	l.hand(&f, b.Bytes())

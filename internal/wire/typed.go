@@ -20,7 +20,8 @@ import (
 //   - OpFlush tells the chunk's number in off and its kind in flags; its reply carries the error's text, and
 //     for [RCRejected] JSON of a [Rejects];
 //   - OpCollect waits until there is data; its reply has rc 0 when the input has come to its end and -1, with
-//     the reason, when it failed, the batch's number in off and its tag in the payload, "" for the configured one;
+//     the reason, when it failed, else the batch's kind, its number in off and its tag in the payload, "" for the
+//     configured one;
 //   - OpPause comes once, when nothing more is collected: a collect that waits is answered with rc 0.
 
 // ServeSymbol is the function `int32_t (int32_t control, uint32_t version, uint32_t seq)` that a shared object

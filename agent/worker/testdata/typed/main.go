@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/cshared"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -29,7 +30,7 @@ func init() {
 		cshared.Filter(plugin.Spec[plugin.Filter]{Name: "typed", Summary: "Edits records",
 			Config: func() plugin.Config[plugin.Filter] { return filters{new(config)} }})
 	case "input":
-		cshared.Input(plugin.Spec[plugin.Input]{Name: "typed", Summary: "Counts", Retags: true, Rereads: true,
+		cshared.Input(plugin.Spec[plugin.Input]{Name: "typed", Summary: "Counts", Retags: true, Rereads: true, Kinds: event.Logs | event.Metrics,
 			Config: func() plugin.Config[plugin.Input] { return inputs{new(config)} }})
 	}
 }
@@ -230,6 +231,13 @@ func (i *instance) Run(ctx context.Context, to plugin.Emitter) error {
 		}
 		b.OnSettled(func(o event.Outcome) { i.note("settled %d %v", k, o) })
 		if err := to.Emit(ctx, b); err != nil {
+			return err
+		}
+	}
+	if i.mode == "mixed" {
+		var set metric.Set
+		i.env.Metrics.Collect(&set, time.Unix(1, 0))
+		if err := to.Emit(ctx, event.Payload(i.env.Tag, event.Metrics, metric.Append(nil, &set))); err != nil {
 			return err
 		}
 	}
