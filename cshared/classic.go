@@ -199,8 +199,13 @@ func collect(handle unsafe.Pointer) (data []byte, code int) {
 		if b == nil {
 			break
 		}
-		data = append(data, b.Bytes()...)
-		b.Settle(event.Delivered)
+		if kind().Has(b.Kind) {
+			data = append(data, b.Bytes()...)
+			b.Settle(event.Delivered)
+		} else {
+			in.Log().Error(fmt.Sprintf("a batch of %v is left out: this host takes %v from the plugin", b.Kind, kind()))
+			b.Settle(event.GivenUp)
+		}
 		b.Release()
 	}
 	return data, abi.OK

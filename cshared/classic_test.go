@@ -17,7 +17,7 @@ import (
 	"github.com/fluent/fluent-bit-go/plugin"
 )
 
-// failing emits one batch and fails.
+// failing emits a batch of logs and one of metrics, and fails.
 type failing struct{}
 
 func (failing) Options() []option.Option               { return nil }
@@ -25,7 +25,7 @@ func (f failing) New(plugin.Env) (plugin.Input, error) { return f, nil }
 func (failing) Run(ctx context.Context, to plugin.Emitter) error {
 	b := event.New("test")
 	b.Append(event.Time{Sec: 1}, nil, event.AppendMap(nil, 0))
-	if err := to.Emit(ctx, b); err != nil {
+	if err := errors.Join(to.Emit(ctx, b), to.Emit(ctx, event.Payload("test", event.Metrics, []byte{0x80}))); err != nil {
 		return err
 	}
 	return errors.New("the source dried up")
@@ -35,14 +35,14 @@ func (failing) Run(ctx context.Context, to plugin.Emitter) error {
 func TestLastRecordsOfAnInputThatFailsReachAClassicHost(t *testing.T) {
 	was := held
 	defer func() { held = was }()
-	held = serve.Input(plugin.Spec[plugin.Input]{Name: "failing", Config: func() plugin.Config[plugin.Input] { return failing{} }})
+	held = serve.Input(plugin.Spec[plugin.Input]{Name: "failing", Kinds: event.Logs | event.Metrics, Config: func() plugin.Config[plugin.Input] { return failing{} }})
 	classic.contexts.Remote = guest.InputRemote
 	h := hosttest.New(nil)
 	defer h.Close()
 	if code := start(h.Instance); code != abi.OK {
 		t.Fatal(code)
 	}
-	if data, code := collect(h.Remote(guest.InputRemote)); len(data) == 0 || code != abi.OK {
+	if data, code := collect(h.Remote(guest.InputRemote)); len(data) != 14 || code != abi.OK {
 		t.Errorf("%d bytes with code %d", len(data), code)
 	}
 }
