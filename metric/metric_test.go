@@ -366,3 +366,17 @@ a:b_{service_name="s"} 2
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+func TestKeysWithoutANameArePassedOver(t *testing.T) {
+	s := Set{Families: []Family{{Name: "a", Type: TypeGauge, Points: []Point{{Time: 1, Value: 1, Labels: []Label{{"l", "x"}}}}}, {Name: "b", Type: TypeGauge, Points: []Point{{Time: 1, Value: 2}}}}}
+	s.Families[0].Points = append(s.Families[0].Points, Point{Time: 2, Value: 3})
+	odd := bytes.Replace(Append(nil, &s), []byte("\xa2ts\x01"), []byte("\xa0\x01"), 1)
+	got, _, err := Parse(odd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Families[0].Points[0].Time = 0
+	if !reflect.DeepEqual(got.Families, s.Families) {
+		t.Errorf("%+v, want %+v", got.Families, s.Families)
+	}
+}
