@@ -50,10 +50,10 @@ type Module struct {
 	instances   []*instance
 	starting    *instance // its first Init runs
 	nextID      uint32
-	masks       []*strings.Replacer // hide the secrets of all instances that there ever were
-	changed     chan struct{}       // closed when an instance got or lost its worker
-	halt        context.CancelFunc  // ends the supervisor; nil while there is none
-	done        chan struct{}       // closed when the supervisor has ended
+	masks       map[string]*strings.Replacer // hide the secrets of all instances that there ever were, by their names
+	changed     chan struct{}                // closed when an instance got or lost its worker
+	halt        context.CancelFunc           // ends the supervisor; nil while there is none
+	done        chan struct{}                // closed when the supervisor has ended
 	closed      bool
 	memoryLimit int64
 	maxProcs    int
@@ -76,6 +76,7 @@ func New(info Info, opts Options) *Module {
 		log:     opts.Log,
 		backoff: time.Second,
 		changed: make(chan struct{}),
+		masks:   map[string]*strings.Replacer{},
 	}
 }
 
@@ -319,9 +320,8 @@ func (m *Module) stderrLine(line string) {
 // was only looked at, or has just been closed.
 func (m *Module) hide(text string) string {
 	m.mu.Lock()
-	masks := m.masks
-	m.mu.Unlock()
-	for _, mask := range masks {
+	defer m.mu.Unlock()
+	for _, mask := range m.masks {
 		text = mask.Replace(text)
 	}
 	return text

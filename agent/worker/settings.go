@@ -77,7 +77,7 @@ func (m *Module) newInstance(env plugin.Env, set settings) (*instance, error) {
 	mask := option.Masker(set.options(m.info), env.Properties)
 	m.mu.Lock()
 	if mask != nil {
-		m.masks = append(m.masks, mask)
+		m.masks[env.Name] = mask
 	}
 	m.memoryLimit = max(m.memoryLimit, set.memoryLimit)
 	m.maxProcs = max(m.maxProcs, set.maxProcs)
