@@ -490,3 +490,26 @@ func TestTypedInputMayGiveSeveralSignals(t *testing.T) {
 		}
 	})
 }
+
+func TestPanicsInWhatThePluginRegisteredCostNoWorker(t *testing.T) {
+	alive := func(t *testing.T, r *rig, words string) {
+		t.Helper()
+		waitFor(t, "the panic in the log", func() bool { return r.log.has(words) })
+		if r.log.has("ended") {
+			t.Errorf("the worker has ended:\n%s", r.log)
+		}
+	}
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		r.output("typed.0", "mode", "bad-gauge")
+		r.mod.Collect(new(metric.Set))
+		alive(t, r, "panic: in a gauge")
+	})
+	eachForm(t, "input", func(t *testing.T, r *rig) {
+		n := r.typedInput("mode", "bad-settle")
+		if err := n.Run(t.Context(), &collector{}); err != nil {
+			t.Error(err)
+		}
+		n.Close()
+		alive(t, r, "panic: in a settlement")
+	})
+}

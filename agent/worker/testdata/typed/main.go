@@ -113,6 +113,8 @@ func (i *instance) Start(context.Context) error {
 		return errors.New("no server here")
 	case "hang-start":
 		select {}
+	case "bad-gauge":
+		i.env.Metrics.GaugeFunc("bad", "Panics.", func() float64 { panic("in a gauge") })
 	case "limits":
 		i.note("limits %d %d", debug.SetMemoryLimit(-1), runtime.GOMAXPROCS(0))
 	case "tell":
@@ -229,7 +231,12 @@ func (i *instance) Run(ctx context.Context, to plugin.Emitter) error {
 				b.Append(event.Time{Sec: 1}, nil, event.AppendStr(event.AppendStr(event.AppendMap(nil, 1), "pad"), make([]byte, 100_000)))
 			}
 		}
-		b.OnSettled(func(o event.Outcome) { i.note("settled %d %v", k, o) })
+		b.OnSettled(func(o event.Outcome) {
+			i.note("settled %d %v", k, o)
+			if i.mode == "bad-settle" {
+				panic("in a settlement")
+			}
+		})
 		if err := to.Emit(ctx, b); err != nil {
 			return err
 		}
