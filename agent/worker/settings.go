@@ -41,9 +41,9 @@ func (s *settings) options(info Info) []option.Option {
 
 func (s *settings) own() []option.Option {
 	return []option.Option{
-		option.Duration("plugin.flush_timeout", &s.flushTimeout).Default("300s").
+		option.Var("plugin.flush_timeout", "time", &s.flushTimeout, option.AtLeast(option.ParseDuration, 0)).Default("300s").
 			Help("How long one flush may take before the plugin counts as hung and its worker is started anew; 0 waits for ever."),
-		option.Duration("plugin.init_timeout", &s.initTimeout).Default("60s").
+		option.Var("plugin.init_timeout", "time", &s.initTimeout, option.Above(option.ParseDuration, 0)).Default("60s").
 			Help("How long the plugin's Init may take."),
 		option.Size("plugin.memory_limit", &s.memoryLimit).
 			Help("Memory at which the plugin's Go runtime collects garbage harder (GOMEMLIMIT), for all instances of the file together."),
