@@ -332,6 +332,7 @@ var typedNames = map[wire.Op]string{
 	wire.OpInit:   "the plugin's New or Start",
 	wire.OpFlush:  "the plugin's Flush",
 	wire.OpFilter: "the plugin's Filter",
+	wire.OpSettle: "what the plugin gave to OnSettled",
 	wire.OpExit:   "the plugin (its Run, Background or Close)",
 }
 

@@ -23,6 +23,7 @@ type typedInput struct {
 func newTypedInput(i *instance) *typedInput {
 	n := &typedInput{instance: i}
 	n.settler = settler{n: n, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	n.settler.ctx, n.settler.end = context.WithCancel(context.Background())
 	return n
 }
 
@@ -38,7 +39,10 @@ func (n *typedInput) Start(ctx context.Context) error {
 // Close ends it, once it knows of every settlement so far.
 func (n *typedInput) Close() error {
 	n.settler.once.Do(func() { close(n.settler.stop) })
+	patience := time.AfterFunc(n.m.opts.Grace, n.settler.end)
 	n.settler.work.Wait()
+	patience.Stop()
+	n.settler.end()
 	return n.m.end(n.instance)
 }
 
@@ -147,6 +151,8 @@ type settler struct {
 	n    *typedInput
 	wake chan struct{}
 	stop chan struct{}
+	ctx  context.Context    // ends when the plugin is told nothing more …
+	end  context.CancelFunc // … by this
 	once sync.Once
 	work sync.WaitGroup
 
@@ -188,7 +194,7 @@ func (s *settler) run() {
 				continue // who waited is gone
 			}
 			f := wire.Frame{Op: wire.OpSettle, Inst: s.n.id, Off: x.number, RC: int32(x.outcome)}
-			if _, _, err := x.p.call(context.Background(), f, "", controlTimeout); err != nil {
+			if _, _, err := x.p.call(s.ctx, f, "", controlTimeout); err != nil {
 				s.n.env.Log.Warn("a settlement was not told: " + err.Error())
 			}
 		}

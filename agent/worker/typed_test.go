@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -512,4 +513,17 @@ func TestPanicsInWhatThePluginRegisteredCostNoWorker(t *testing.T) {
 		n.Close()
 		alive(t, r, "panic: in a settlement")
 	})
+}
+
+func TestInputThatHangsInASettlementIsClosedInTime(t *testing.T) {
+	r := newRig(t, "typed-input")
+	n := r.typedInput("mode", "hang-settle")
+	if err := n.Run(t.Context(), &collector{}); err != nil {
+		t.Error(err)
+	}
+	start := time.Now()
+	n.Close()
+	if d := time.Since(start); d > 15*time.Second {
+		t.Errorf("it took %v", d)
+	}
 }

@@ -233,8 +233,11 @@ func (i *instance) Run(ctx context.Context, to plugin.Emitter) error {
 		}
 		b.OnSettled(func(o event.Outcome) {
 			i.note("settled %d %v", k, o)
-			if i.mode == "bad-settle" {
+			switch i.mode {
+			case "bad-settle":
 				panic("in a settlement")
+			case "hang-settle":
+				select {}
 			}
 		})
 		if err := to.Emit(ctx, b); err != nil {
