@@ -233,6 +233,11 @@ func (i *Info) readDeclaration(text string) error {
 	if err := json.Unmarshal([]byte(text), i.Typed); err != nil {
 		return &loadError{"it declares itself in a way that this agent does not read: " + err.Error()}
 	}
+	kinds := max(event.Logs, event.Kinds(i.Typed.Kinds)) & (event.Logs | event.Metrics | event.Traces | event.Profiles | event.Blobs)
+	if kinds == 0 {
+		return &loadError{"it works on signals that this agent does not know; it needs a newer agent"}
+	}
+	i.Typed.Kinds = uint8(kinds)
 	i.Name, i.Description, i.EventType = strings.ToLower(i.Typed.Name), i.Typed.Summary, 0
 	return nil
 }

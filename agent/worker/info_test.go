@@ -173,3 +173,13 @@ func TestKindsOfClassicPlugins(t *testing.T) {
 	f(Input, 3, event.Logs)
 	f(Custom, 2, event.Logs)
 }
+
+func TestSignalsThatNobodyKnowsAreNotTaken(t *testing.T) {
+	var i Info
+	if err := i.readDeclaration(`{"type":1,"name":"new","kinds":129}`); err != nil || i.Kinds() != event.Logs {
+		t.Errorf("%v, %v", i.Kinds(), err)
+	}
+	if err := i.readDeclaration(`{"type":1,"name":"new","kinds":128}`); err == nil || !strings.Contains(err.Error(), "signals") {
+		t.Errorf("signals of the future alone: %v", err)
+	}
+}
