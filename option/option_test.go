@@ -461,3 +461,14 @@ func TestConfiguredValuesReplaceTheDefaultOfAnOptionThatRepeats(t *testing.T) {
 	f("usual")
 	f("a b", Property{Key: "word", Value: Value{Text: "a"}}, Property{Key: "WORD", Value: Value{Text: "b"}})
 }
+
+func TestMaskerHidesTheLinesOfASecret(t *testing.T) {
+	opts := []Option{String("key", new(string)).Secret()}
+	m := Masker(opts, []Property{{Key: "key", Value: Value{Text: "-----BEGIN-----\nMIIEvQIB\r\n-----END-----\n"}}})
+	if got := m.Replace("read MIIEvQIB"); got != "read …" {
+		t.Errorf("a line by itself: %s", got)
+	}
+	if got := m.Replace("read -----BEGIN-----\nMIIEvQIB\r\n-----END-----\n"); got != "read …" {
+		t.Errorf("all of it: %q", got)
+	}
+}

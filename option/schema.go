@@ -154,8 +154,8 @@ func Shown(opts []Option, p Property) string {
 // shortest is how long a secret is at least to be looked for in texts: less would tear words apart.
 const shortest = 4
 
-// Masker returns what hides the secrets among props in a text, as they are and as a quoted text has them, or nil
-// when there are none.
+// Masker returns what hides the secrets among props in a text, as they are, line by line, and as a quoted text
+// has them, or nil when there are none.
 func Masker(opts []Option, props []Property) *strings.Replacer {
 	var secrets []string
 	for _, p := range props {
@@ -163,9 +163,15 @@ func Masker(opts []Option, props []Property) *strings.Replacer {
 			continue
 		}
 		for _, v := range append([]Value{p.Value}, p.Value.List...) {
-			if len(v.Text) >= shortest {
-				quoted := strconv.Quote(v.Text)
-				secrets = append(secrets, v.Text, quoted[1:len(quoted)-1])
+			if len(v.Text) < shortest {
+				continue
+			}
+			quoted := strconv.Quote(v.Text)
+			secrets = append(secrets, v.Text, quoted[1:len(quoted)-1])
+			for line := range strings.Lines(v.Text) {
+				if line = strings.TrimSpace(line); len(line) >= shortest {
+					secrets = append(secrets, line) // what a plugin prints is logged by lines
+				}
 			}
 		}
 	}
