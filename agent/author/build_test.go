@@ -1,9 +1,11 @@
 package author
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	fluentbit "github.com/fluent/fluent-bit-go"
@@ -39,6 +41,13 @@ func TestFoldersMayHaveBlanksInTheirNames(t *testing.T) {
 	}
 	if out, err := exec.Command("go", "-C", o.dir, "mod", "edit", "-json").CombinedOutput(); err != nil {
 		t.Errorf("the agent's go.mod: %v\n%s", err, out)
+	}
+}
+
+func TestBenchmarksTakeTime(t *testing.T) {
+	tools := &Tools{Out: io.Discard, Err: io.Discard}
+	if err := tools.bench(t.Context(), []string{"-time", "0s", "no-such-file"}); err == nil || !strings.Contains(err.Error(), "-time 0s") {
+		t.Error(err)
 	}
 }
 
