@@ -46,7 +46,7 @@ func register(def unsafe.Pointer) int {
 	}
 	return guest.Register(def, guest.Registration{
 		Type: held.Type, Name: held.Name, Description: held.Summary,
-		EventType: eventType(), ConfigMap: configMap(held.Options()),
+		EventType: eventType(), ConfigMap: configMap(held.Declaration().Options),
 	})
 }
 
@@ -77,17 +77,20 @@ const (
 
 // configMap declares options to the host. All are texts there: their types are checked here, where errors
 // can say more.
-func configMap(opts []option.Option) []guest.Property {
+func configMap(opts []option.Declaration) []guest.Property {
 	list := make([]guest.Property, 0, len(opts))
 	for _, o := range opts {
-		p := guest.Property{Type: mapString, Name: o.Name, Default: o.Fallback, Desc: o.About}
+		p := guest.Property{Type: mapString, Default: o.Fallback, Desc: o.About}
 		if o.Prefix {
 			p.Type = mapPrefix
 		}
 		if o.Repeats {
 			p.Flags = mapMany
 		}
-		list = append(list, p)
+		for _, p.Name = range o.Names() {
+			list = append(list, p)
+			p.Default = "" // once: it would hide what stands under the name before
+		}
 	}
 	return list
 }
@@ -116,12 +119,14 @@ func start(handle unsafe.Pointer) int {
 		get, check = guest.InputProperty, guest.InputLogCheck
 	}
 	s := wire.Section{Name: held.Name, Alias: guest.ConfigKey(handle, get, "alias"), Tag: guest.ConfigKey(handle, get, "tag"), Grace: 5 * time.Second}
-	for _, o := range held.Options() {
+	for _, o := range held.Declaration().Options {
 		if o.Prefix {
 			continue // a host gives no list of keys
 		}
-		if v := guest.ConfigKey(handle, get, o.Name); v != "" {
-			s.Properties = append(s.Properties, option.Property{Key: o.Name, Value: option.Value{Text: v}})
+		for _, key := range o.Names() {
+			if v := guest.ConfigKey(handle, get, key); v != "" {
+				s.Properties = append(s.Properties, option.Property{Key: key, Value: option.Value{Text: v}})
+			}
 		}
 	}
 	s.All = s.Properties
@@ -186,13 +191,21 @@ func collect(handle unsafe.Pointer) (data []byte, code int) {
 		t.Stop()
 		if err != nil {
 			in.Log().Error("the input has ended: " + err.Error())
-			return data, -1
+			if len(data) == 0 {
+				return nil, -1
+			}
+			break // with -1 the host would leave the data out
 		}
 		if b == nil {
 			break
 		}
-		data = append(data, b.Bytes()...)
-		b.Settle(event.Delivered)
+		if kind().Has(b.Kind) {
+			data = append(data, b.Bytes()...)
+			b.Settle(event.Delivered)
+		} else {
+			in.Log().Error(fmt.Sprintf("a batch of %v is left out: this host takes %v from the plugin", b.Kind, kind()))
+			b.Settle(event.GivenUp)
+		}
 		b.Release()
 	}
 	return data, abi.OK

@@ -106,8 +106,9 @@ func Parse(tag string, data []byte) (*Batch, error) {
 // Load puts a copy of records that come from outside in the place of the batch's own, checked as [Parse]
 // checks them. Tag and settlement stay, and the batch's memory is used again.
 func (b *Batch) Load(data []byte) error {
-	if b.Kind != Logs {
-		b.data = append(b.data[:0], data...)
+	if !b.Kind.Has(Logs) {
+		b.index = b.index[:0]
+		b.SetPayload(append(b.data[:0], data...))
 		return nil
 	}
 	if b.mem == nil && b.data == nil {
@@ -220,6 +221,9 @@ func (b *Batch) Reset() {
 // Where hides all records from [Batch.Records] and [Batch.Edit] that keep does not name; they stay in the
 // batch. nil shows them all again.
 func (b *Batch) Where(keep func(*Record) bool) { b.where = keep }
+
+// Narrowed reports whether [Batch.Where] may hide records.
+func (b *Batch) Narrowed() bool { return b.where != nil }
 
 // Records walks the records without the right to change them; group markers are not shown.
 func (b *Batch) Records() iter.Seq[*Record] {

@@ -492,3 +492,18 @@ func FuzzBatch(f *testing.F) {
 		show(t, b)
 	})
 }
+
+func TestLoadedPayloadCountsAsOneRecord(t *testing.T) {
+	b := New("t")
+	b.Append(Time{Sec: 1}, nil, AppendMap(nil, 0))
+	b.Kind = Metrics
+	if err := b.Load([]byte{0x80}); err != nil || b.Len() != 1 {
+		t.Errorf("%d records: %v", b.Len(), err)
+	}
+	for range b.Records() {
+		t.Error("metrics have records")
+	}
+	if err := b.Load(nil); err != nil || b.Len() != 0 {
+		t.Errorf("%d records of nothing: %v", b.Len(), err)
+	}
+}

@@ -307,6 +307,8 @@ func (r *reader) opts(f *Family) {
 func (r *reader) point(f *Family, names []string) (p Point) {
 	r.fields("value", func(key string) {
 		switch key {
+		case "": // what simple types have for a state
+			r.skip()
 		case "ts":
 			p.Time = r.time(key)
 		case "start_ts":

@@ -345,3 +345,38 @@ func BenchmarkCounter(b *testing.B) {
 		}
 	})
 }
+
+// One name that Prometheus does not know costs the whole page, and plugins and OpenTelemetry choose theirs freely.
+func TestNamesInPrometheusTextAreValid(t *testing.T) {
+	r := NewRegistry("fluentbit", "output", L("name", "a"))
+	r.Counter("posts-total", "Posts.", L("http.method", "GET"), L("7", "x"), L("a:b", "y")).Inc()
+	s := Set{Labels: []Label{{"service name", "s"}}, Families: []Family{{Name: "9.lives", Type: TypeGauge, Points: []Point{{Value: 1}}}, {Name: "a:b\n", Type: TypeGauge, Points: []Point{{Value: 2}}}}}
+	r.Collect(&s, time.Time{})
+	want := `# HELP fluentbit_output_posts_total Posts.
+# TYPE fluentbit_output_posts_total counter
+fluentbit_output_posts_total{service_name="s",name="a",http_method="GET",_7="x",a_b="y"} 1
+# HELP _9_lives
+# TYPE _9_lives gauge
+_9_lives{service_name="s"} 1
+# HELP a:b_
+# TYPE a:b_ gauge
+a:b_{service_name="s"} 2
+`
+	if got := string(AppendPrometheus(nil, &s, false)); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestKeysWithoutANameArePassedOver(t *testing.T) {
+	s := Set{Families: []Family{{Name: "a", Type: TypeGauge, Points: []Point{{Time: 1, Value: 1, Labels: []Label{{"l", "x"}}}}}, {Name: "b", Type: TypeGauge, Points: []Point{{Time: 1, Value: 2}}}}}
+	s.Families[0].Points = append(s.Families[0].Points, Point{Time: 2, Value: 3})
+	odd := bytes.Replace(Append(nil, &s), []byte("\xa2ts\x01"), []byte("\xa0\x01"), 1)
+	got, _, err := Parse(odd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Families[0].Points[0].Time = 0
+	if !reflect.DeepEqual(got.Families, s.Families) {
+		t.Errorf("%+v, want %+v", got.Families, s.Families)
+	}
+}

@@ -118,7 +118,8 @@ func appendTextExponential(dst []byte, x *Exponential) []byte {
 
 // AppendPrometheus appends the text exposition format 0.0.4
 // (https://prometheus.io/docs/instrumenting/exposition_formats/), with the points' times if timed is set.
-// Families that have no point are left out; those of one name that follow each other share a header.
+// Families that have no point are left out; those of one name that follow each other share a header. In names, what
+// Prometheus does not take becomes _.
 func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 	last := ""
 	for _, t := range printed {
@@ -127,7 +128,7 @@ func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 			if f.Type != t || len(f.Points) == 0 {
 				continue
 			}
-			name := f.FullName()
+			name := validName(f.FullName(), true)
 			if name != last {
 				dst = appendHeader(dst, f, name)
 			}
@@ -136,6 +137,31 @@ func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 		}
 	}
 	return dst
+}
+
+// validName makes s a name of a metric, or of a label, which has no colons.
+func validName(s string, colons bool) string {
+	valid := func(i int) bool {
+		c := s[i]
+		return c == '_' || c == ':' && colons || 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
+	}
+	bad := 0
+	for bad < len(s) && valid(bad) {
+		bad++
+	}
+	if bad == len(s) && s != "" && (s[0] < '0' || s[0] > '9') {
+		return s // fast path
+	}
+	b := []byte(s)
+	for i := bad; i < len(b); i++ {
+		if !valid(i) {
+			b[i] = '_'
+		}
+	}
+	if s == "" || '0' <= s[0] && s[0] <= '9' {
+		return "_" + string(b)
+	}
+	return string(b)
 }
 
 func appendHeader(dst []byte, f *Family, name string) []byte {
@@ -203,7 +229,7 @@ func (w *sampler) sample(p *Point, suffix string, first Label, v float64) {
 	dst := append(append(w.dst, w.name...), suffix...)
 	open := byte('{')
 	label := func(l Label) {
-		dst = append(append(append(dst, open), l.Name...), `="`...)
+		dst = append(append(append(dst, open), validName(l.Name, false)...), `="`...)
 		dst = append(appendEscaped(dst, l.Value, true), '"')
 		open = ','
 	}

@@ -15,6 +15,14 @@ type Declaration struct {
 	Keys     []string `json:"keys,omitempty"` // every key it answers to, when more than Name
 }
 
+// Names are the keys that the option answers to, its own first.
+func (d Declaration) Names() []string {
+	if len(d.Keys) > 0 {
+		return d.Keys
+	}
+	return []string{d.Name}
+}
+
 // Declare describes opts.
 func Declare(opts []Option) []Declaration {
 	list := make([]Declaration, 0, len(opts))

@@ -13,26 +13,26 @@ import (
 // at names the section for options that are missing.
 func Decode(opts []Option, props []Property, at Pos) error {
 	var errs []error
+	seen := map[string]bool{}
+	for _, p := range props {
+		if o := find(opts, p.Key); o != nil {
+			seen[o.Name] = true
+		}
+	}
 	for _, o := range opts {
-		if o.Fallback == "" {
-			continue
+		if o.Fallback == "" || o.Repeats && seen[o.Name] {
+			continue // what is configured replaces the default instead of being added to it
 		}
 		if err := o.set(o.Name, Value{Text: o.Fallback}); err != nil {
 			panic(fmt.Sprintf("BUG: default %q of option %s %v", o.Fallback, o.Name, err))
 		}
 	}
-	seen := map[string]bool{}
 	for _, p := range props {
 		o := find(opts, p.Key)
 		if o == nil {
 			errs = append(errs, unknown(opts, p))
 			continue
 		}
-		if o.Repeats && o.Fallback != "" && !seen[o.Name] {
-			// what is configured replaces the default instead of being added to it
-			panic("BUG: option " + o.Name + " repeats and has a default")
-		}
-		seen[o.Name] = true
 		// A YAML list under a key that takes one value is the key repeated.
 		values := []Value{p.Value}
 		if p.Value.Kind == KindList && !o.whole {

@@ -173,7 +173,7 @@ func Interval(p *time.Duration, every int) []Option {
 	var sec, nsec int
 	sum := func(part *int) func(string) (int, error) {
 		return func(s string) (int, error) {
-			n, err := Between(ParseInt, 0, 1<<31)(s) // no sum overflows
+			n, err := Between(ParseInt, 0, 1<<31-1)(s) // no sum overflows
 			if err != nil {
 				return 0, err
 			}

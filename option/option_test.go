@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -428,5 +429,46 @@ func TestListsThatMayBeRepeatedAddUp(t *testing.T) {
 	props := []Property{{Key: "p", Value: at("a, b")}, {Key: "P", Value: Value{Kind: KindList, List: []Value{at("c"), at("d,e")}}}}
 	if err := errors.Join(Decode(opts, props, Pos{}), CheckOnce(opts, props)); err != nil || !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
 		t.Error(got, err)
+	}
+}
+
+func TestMaskerHidesSecretsThatBeginAlikeOrAreQuoted(t *testing.T) {
+	opts := []Option{String("token", new(string)).Secret(), String("key", new(string)).Secret()}
+	props := []Property{{Key: "token", Value: Value{Text: "open"}}, {Key: "key", Value: Value{Text: `open"sesame\n`}}}
+	f := func(text, want string) {
+		t.Helper()
+		if got := Masker(opts, props).Replace(text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+	f(`to open"sesame\n`, "to …")
+	f("err="+strconv.Quote(`no open"sesame\n here`), `err="no … here"`)
+	f("open the door", "… the door")
+}
+
+func TestConfiguredValuesReplaceTheDefaultOfAnOptionThatRepeats(t *testing.T) {
+	f := func(want string, props ...Property) {
+		t.Helper()
+		var list []string
+		opts := []Option{Strings("word", &list).Default("usual")}
+		if err := Decode(opts, props, Pos{}); err != nil || strings.Join(list, " ") != want {
+			t.Errorf("%q, %v, want %q", list, err, want)
+		}
+		if err := Decode(Declared(Declare(opts)), props, Pos{}); err != nil {
+			t.Error(err)
+		}
+	}
+	f("usual")
+	f("a b", Property{Key: "word", Value: Value{Text: "a"}}, Property{Key: "WORD", Value: Value{Text: "b"}})
+}
+
+func TestMaskerHidesTheLinesOfASecret(t *testing.T) {
+	opts := []Option{String("key", new(string)).Secret()}
+	m := Masker(opts, []Property{{Key: "key", Value: Value{Text: "-----BEGIN-----\nMIIEvQIB\r\n-----END-----\n"}}})
+	if got := m.Replace("read MIIEvQIB"); got != "read …" {
+		t.Errorf("a line by itself: %s", got)
+	}
+	if got := m.Replace("read -----BEGIN-----\nMIIEvQIB\r\n-----END-----\n"); got != "read …" {
+		t.Errorf("all of it: %q", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -152,21 +154,35 @@ func Shown(opts []Option, p Property) string {
 // shortest is how long a secret is at least to be looked for in texts: less would tear words apart.
 const shortest = 4
 
-// Masker returns what hides the secrets among props in a text, or nil when there are none.
+// Masker returns what hides the secrets among props in a text, as they are, line by line, and as a quoted text
+// has them, or nil when there are none.
 func Masker(opts []Option, props []Property) *strings.Replacer {
-	var pairs []string
+	var secrets []string
 	for _, p := range props {
 		if o := find(opts, p.Key); o == nil || !o.Masked {
 			continue
 		}
 		for _, v := range append([]Value{p.Value}, p.Value.List...) {
-			if len(v.Text) >= shortest {
-				pairs = append(pairs, v.Text, mask)
+			if len(v.Text) < shortest {
+				continue
+			}
+			quoted := strconv.Quote(v.Text)
+			secrets = append(secrets, v.Text, quoted[1:len(quoted)-1])
+			for line := range strings.Lines(v.Text) {
+				if line = strings.TrimSpace(line); len(line) >= shortest {
+					secrets = append(secrets, line) // what a plugin prints is logged by lines
+				}
 			}
 		}
 	}
-	if pairs == nil {
+	if secrets == nil {
 		return nil
+	}
+	// The first that fits is taken, which must not be the beginning of another.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, s := range secrets {
+		pairs = append(pairs, s, mask)
 	}
 	return strings.NewReplacer(pairs...)
 }

@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,10 @@ func Golden(t *testing.T, spec plugin.Spec[plugin.Filter], pattern string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts := split(string(text))
+			parts, err := split(string(text))
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
 			got := strings.Join(New(t).Filter(spec, lines(parts["config"])...).Run(lines(parts["in"])...), "\n")
 			want := strings.Join(lines(parts["out"]), "\n")
 			switch {
@@ -55,19 +59,29 @@ func Golden(t *testing.T, spec plugin.Spec[plugin.Filter], pattern string) {
 	}
 }
 
-// split cuts a file at its lines "-- NAME --".
-func split(text string) map[string]string {
+// split cuts a file at its lines "-- NAME --". A part that is missing, or spelt wrong, would compare nothing with
+// nothing.
+func split(text string) (map[string]string, error) {
 	parts := map[string]string{}
 	name := ""
 	for line := range strings.Lines(text) {
 		mark := strings.TrimSpace(line)
 		if strings.HasPrefix(mark, "-- ") && strings.HasSuffix(mark, " --") {
 			name = strings.TrimSpace(mark[3 : len(mark)-3])
+			if name != "config" && name != "in" && name != "out" {
+				return nil, fmt.Errorf("there is no part '%s'; the parts are config, in and out", name)
+			}
+			parts[name] += ""
 			continue
 		}
 		parts[name] += line
 	}
-	return parts
+	for _, name := range []string{"in", "out"} {
+		if _, ok := parts[name]; !ok && !(name == "out" && *update) {
+			return nil, fmt.Errorf("the part '-- %s --' is missing", name)
+		}
+	}
+	return parts, nil
 }
 
 // lines returns the lines of a text that say something.

@@ -175,9 +175,9 @@ func build[P any](h *Host, spec plugin.Spec[P], lines []string) (p P, err error)
 		Upstream: func(string) ([]plugin.Node, bool) { return nil, false },
 		Emit: func(_ context.Context, b *event.Batch) error {
 			h.mu.Lock()
-			defer h.mu.Unlock()
 			h.emitted = append(h.emitted, b)
-			b.Settle(event.Delivered)
+			h.mu.Unlock()
+			b.Settle(event.Delivered) // without the lock: whoever waits for it may log
 			return nil
 		},
 		Stop: func(code int) {

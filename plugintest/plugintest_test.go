@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/option"
@@ -205,4 +206,52 @@ func TestGoroutinesThatStayAreNoticed(t *testing.T) {
 	if !strings.Contains(said, "1 goroutines are left behind") {
 		t.Errorf("%q", said)
 	}
+}
+
+func TestGoldenFilesHaveAllTheirParts(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		_, err := split(text)
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("%q: %v, want %s", text, got, want)
+		}
+	}
+	f("-- in --\n{}\n-- out --\n", "<nil>")
+	f("what for\n-- config --\na b\n-- in --\n{}\n-- out --\n{}\n", "<nil>")
+	f("-- input --\n{}\n-- out --\n", "no part 'input'")
+	f("-- in --\n{}\n-- want --\n{}\n", "no part 'want'")
+	f("{}\n", "'-- in --' is missing")
+	f("-- in --\n{}\n", "'-- out --' is missing")
+}
+
+func TestSettlementsMayBeLogged(t *testing.T) {
+	h := New(t)
+	var env plugin.Env
+	spec := plugin.Spec[plugin.Filter]{Name: "odd", Config: func() plugin.Config[plugin.Filter] {
+		return filterConfig{func(e plugin.Env) { env = e }}
+	}}
+	h.Filter(spec)
+	b := event.New("other")
+	b.Append(event.Time{Sec: 1}, nil, event.AppendMap(nil, 0))
+	b.OnSettled(func(o event.Outcome) { env.Log.Info("settled", "how", o) })
+	done := make(chan error)
+	go func() { done <- env.Emit(t.Context(), b) }()
+	select {
+	case err := <-done:
+		if err != nil || !strings.Contains(h.Log(), "settled") {
+			t.Errorf("%v, and the log: %s", err, h.Log())
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Emit does not return")
+	}
+}
+
+// filterConfig makes a filter that does nothing, and shows what it was made with.
+type filterConfig struct{ made func(plugin.Env) }
+
+func (filterConfig) Options() []option.Option                   { return nil }
+func (filterConfig) Filter(context.Context, *event.Batch) error { return nil }
+func (c filterConfig) New(env plugin.Env) (plugin.Filter, error) {
+	c.made(env)
+	return c, nil
 }

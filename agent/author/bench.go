@@ -22,6 +22,9 @@ func (t *Tools) bench(ctx context.Context, args []string) error {
 	if err := parse(f, args, 1, 1); err != nil {
 		return err
 	}
+	if *span <= 0 {
+		return fmt.Errorf("-time %v: a measurement has to take some time", *span)
+	}
 	file, clean, err := t.fileOf(ctx, f.Arg(0))
 	if err != nil {
 		return err

@@ -119,14 +119,14 @@ func mainPackage(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look for the plugin in %s: %w%s", dir, err, indent(words.Bytes()))
 	}
-	list := strings.Fields(string(b))
+	list := strings.FieldsFunc(string(b), func(r rune) bool { return r == '\n' })
 	switch len(list) {
 	case 1:
 		return list[0], nil
 	case 0:
 		return "", fmt.Errorf("%s holds no main package; `fluent-bit plugin new` lays one out", dir)
 	}
-	return "", fmt.Errorf("%s holds %d main packages, name one of them: %s", dir, len(list), strings.Join(list, " "))
+	return "", fmt.Errorf("%s holds %d main packages, name one of them: %s", dir, len(list), strings.Join(list, ", "))
 }
 
 // fileOf returns the plugin file that arg names, built first when it is a folder.

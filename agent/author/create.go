@@ -84,8 +84,8 @@ func newProject(full, module string) (p project, err error) {
 		return p, fmt.Errorf("'%s' is no path for a module: write one such as example.com/you/%s", module, full)
 	}
 	pkg := strings.ReplaceAll(name, "_", "")
-	if token.IsKeyword(pkg) || pkg == "main" || pkg == "init" {
-		pkg += kind // no package may be called so
+	if token.IsKeyword(pkg) || pkg == "main" || pkg == "init" || pkg == "cshared" {
+		pkg += kind // no package may be called so, or main imports another of that name
 	}
 	return project{Full: full, Name: name, Kind: kind, Package: pkg, Module: module, Go: goVersion(), SDK: fluentbit.Module}, nil
 }

@@ -138,11 +138,11 @@ require (
 	{{.Path}} {{.Placeholder}}{{end}}{{end}}
 )
 
-replace {{.SDK}} => {{.Source}}
+replace {{.SDK}} => {{printf "%q" .Source}}
 
-replace {{.Agent}} => {{.Source}}/agent
+replace {{.Agent}} => {{printf "%q" (print .Source "/agent")}}
 {{range .With}}{{if .Dir}}
-replace {{.Path}} => {{.Dir}}
+replace {{.Path}} => {{printf "%q" .Dir}}
 {{end}}{{end}}`))
 
 var ownMain = template.Must(template.New("main.go").Parse(`// Command fluent-bit is an agent with plugins of its own.

@@ -204,7 +204,11 @@ func (s *step) apply(ctx context.Context, in *input, b *event.Batch, next int) {
 	err := guard(func() error { return s.filter(inner, b) })
 	s.mu.Unlock()
 	if err != nil {
-		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed, they go on unfiltered: %v", n, plain(b.Tag), err))
+		then := ", they go on unfiltered"
+		if b.Len() == 0 {
+			then = ", and none goes on"
+		}
+		s.log.Error(fmt.Sprintf("filtering of %d records with tag '%s' failed%s: %v", n, plain(b.Tag), then, err))
 	}
 	s.count(n, size, b)
 	lap, _ := ctx.Value(lapKey{}).(int)

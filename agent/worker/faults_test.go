@@ -214,6 +214,13 @@ func TestNeighboursOfAHangingFlushAreNotSuspected(t *testing.T) {
 	}
 }
 
+func TestDeadWorkerIsNotBlamedOnAHangingFlush(t *testing.T) {
+	p := &process{reaped: true}
+	if p.convict(7, "it hangs"); p.culprit != 0 {
+		t.Error("a chunk is blamed for a death that came before")
+	}
+}
+
 func TestSuspectFliesAlone(t *testing.T) {
 	r := newRig(t, "output")
 	o := r.output("fault.0", "workers", "4")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/event"
 	"github.com/fluent/fluent-bit-go/internal/abi"
@@ -40,7 +42,7 @@ const (
 func (c *filterConfig) Options() []option.Option {
 	return append(c.set.options(c.m.info),
 		option.Enum("plugin.on_failure", &c.onFailure, passOn, drop).Default(string(passOn)).
-			Help("What becomes of records when the plugin's worker has ended twice over them: pass lets them through as they are, drop removes them, which is for filters that must not be passed by."))
+			Help("What becomes of records when the plugin panics, or its worker has ended twice over them: pass lets them through as they are, drop removes them, which is for filters that must not be passed by."))
 }
 
 func (c *filterConfig) New(env plugin.Env) (plugin.Filter, error) {
@@ -66,16 +68,67 @@ func (f *filter) Close() error { return f.m.end(f.instance) }
 // attempts is how many workers a batch may see.
 const attempts = 2
 
-// Filter has the plugin edit the batch.
+// lastFilter is how long the plugin may work on a batch when ctx has ended: the input that brings it stops, and
+// its last records are not to pass unfiltered for that.
+const lastFilter = 2 * time.Second
+
+// Filter has the plugin edit the batch, or the part of it that a condition shows.
 func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
+	if !b.Narrowed() || b.Kind != event.Logs {
+		return f.whole(ctx, b)
+	}
+	part := event.New(b.Tag)
+	defer part.Release()
+	for r := range b.Records() {
+		part.Append(r.Time(), r.Meta(), r.Body())
+	}
+	shown := part.Len()
+	if shown == 0 {
+		return nil
+	}
+	err := f.whole(ctx, part)
+	b.Tag = part.Tag
+	replace(b, shown, part)
+	return err
+}
+
+// replace puts the records of part into the places of the first n that b shows. What has no place of its own goes
+// behind the last.
+func replace(b *event.Batch, n int, part *event.Batch) {
+	next, stop := iter.Pull(part.Records())
+	defer stop()
+	for e := range b.Edit() {
+		r, ok := next()
+		if !ok {
+			e.Drop()
+		} else {
+			e.SetTime(r.Time())
+			e.SetMeta(r.Meta())
+			e.SetBody(r.Body())
+		}
+		if n--; n > 0 {
+			continue
+		}
+		for r, ok = next(); ok; r, ok = next() {
+			e.Insert(r.Time(), r.Meta(), r.Body())
+		}
+		return
+	}
+}
+
+// whole has the plugin edit all records.
+func (f *filter) whole(ctx context.Context, b *event.Batch) error {
+	ctx, cancel := outlast(ctx, lastFilter)
+	defer cancel()
 	var err error
 	for range attempts {
-		if err = f.try(ctx, b); err == nil || ctx.Err() != nil {
-			return err
+		err = f.try(ctx, b)
+		if end := (*endError)(nil); !errors.As(err, &end) || ctx.Err() != nil {
+			break
 		}
-		if end := (*endError)(nil); !errors.As(err, &end) {
-			return err // the plugin's own error: the batch is as it left it
-		}
+	}
+	if own := (*ownError)(nil); err == nil || errors.As(err, &own) {
+		return err
 	}
 	if f.onFailure == drop {
 		n := b.Len()
@@ -86,6 +139,16 @@ func (f *filter) Filter(ctx context.Context, b *event.Batch) error {
 	}
 	return fmt.Errorf("%d records pass unfiltered (plugin.on_failure): %w", b.Len(), err)
 }
+
+// outlast returns a context that ends when ctx has ended for a while.
+func outlast(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(while, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
+// ownError is what the plugin returned: the batch is as it left it.
+type ownError struct{ error }
 
 func (f *filter) try(ctx context.Context, b *event.Batch) error {
 	k, err := f.m.linkOf(ctx, f.instance)
@@ -135,11 +198,14 @@ func (f *filter) send(ctx context.Context, l *lane, b *event.Batch) error {
 	if err := b.Load(l.region[:reply.Len]); err != nil {
 		return fmt.Errorf("the plugin gave back what are no records: %w", err)
 	}
-	if rc != abi.OK {
+	switch rc {
+	case abi.OK:
+		if words != "" {
+			b.Tag = words
+		}
+		return nil
+	case wire.RCPanic:
 		return errors.New(words)
 	}
-	if words != "" {
-		b.Tag = words
-	}
-	return nil
+	return &ownError{errors.New(words)}
 }

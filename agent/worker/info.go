@@ -84,15 +84,13 @@ func (i Info) Kinds() event.Kinds {
 	if i.Typed != nil {
 		return event.Kinds(i.Typed.Kinds)
 	}
-	metrics, traces := abi.EventMetrics, abi.EventTraces
-	if i.Type == Input { // inputs count the signals, outputs have a bit for each
-		metrics, traces = 1, 2
-	}
-	switch i.EventType {
-	case metrics:
-		return event.Metrics
-	case traces:
-		return event.Traces
+	switch i.Type {
+	case Output: // a set, with a bit for each signal
+		return max(event.Logs, event.Kinds(i.EventType&(abi.EventLogs|abi.EventMetrics|abi.EventTraces)))
+	case Input: // one signal, by its number
+		if i.EventType == 1 || i.EventType == 2 {
+			return event.Logs << i.EventType
+		}
 	}
 	return event.Logs
 }
@@ -235,6 +233,11 @@ func (i *Info) readDeclaration(text string) error {
 	if err := json.Unmarshal([]byte(text), i.Typed); err != nil {
 		return &loadError{"it declares itself in a way that this agent does not read: " + err.Error()}
 	}
+	kinds := max(event.Logs, event.Kinds(i.Typed.Kinds)) & (event.Logs | event.Metrics | event.Traces | event.Profiles | event.Blobs)
+	if kinds == 0 {
+		return &loadError{"it works on signals that this agent does not know; it needs a newer agent"}
+	}
+	i.Typed.Kinds = uint8(kinds)
 	i.Name, i.Description, i.EventType = strings.ToLower(i.Typed.Name), i.Typed.Summary, 0
 	return nil
 }

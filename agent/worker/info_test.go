@@ -152,3 +152,34 @@ func TestASharedObjectOfAnotherProtocolIsAskedThroughTheCInterface(t *testing.T)
 		t.Errorf("%+v, %v", info, err)
 	}
 }
+
+func TestKindsOfClassicPlugins(t *testing.T) {
+	f := func(typ Type, eventType int, want event.Kinds) {
+		t.Helper()
+		if got := (Info{Type: typ, EventType: eventType}).Kinds(); got != want {
+			t.Errorf("%v with event type %d: %v, want %v", typ, eventType, got, want)
+		}
+	}
+	f(Output, 0, event.Logs)
+	f(Output, 1, event.Logs)
+	f(Output, 2, event.Metrics)
+	f(Output, 4, event.Traces)
+	f(Output, 3, event.Logs|event.Metrics)
+	f(Output, 7, event.Logs|event.Metrics|event.Traces)
+	f(Output, 1<<30, event.Logs)
+	f(Input, 0, event.Logs)
+	f(Input, 1, event.Metrics)
+	f(Input, 2, event.Traces)
+	f(Input, 3, event.Logs)
+	f(Custom, 2, event.Logs)
+}
+
+func TestSignalsThatNobodyKnowsAreNotTaken(t *testing.T) {
+	var i Info
+	if err := i.readDeclaration(`{"type":1,"name":"new","kinds":129}`); err != nil || i.Kinds() != event.Logs {
+		t.Errorf("%v, %v", i.Kinds(), err)
+	}
+	if err := i.readDeclaration(`{"type":1,"name":"new","kinds":128}`); err == nil || !strings.Contains(err.Error(), "signals") {
+		t.Errorf("signals of the future alone: %v", err)
+	}
+}

@@ -196,3 +196,18 @@ func TestContentHashFollowsTheBytes(t *testing.T) {
 		t.Errorf("%s %s %s", a, b, c)
 	}
 }
+
+func TestTimeoutsThatCannotBeMeantAreRefused(t *testing.T) {
+	f := func(key, value, want string) {
+		t.Helper()
+		var s settings
+		err := option.Decode(s.own(), []option.Property{{Key: key, Value: option.Value{Text: value}}}, option.Pos{})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s=%s: %v, want %q", key, value, err, want)
+		}
+	}
+	f("plugin.flush_timeout", "-1", "is less than 0s")
+	f("plugin.flush_timeout", "0", "")
+	f("plugin.init_timeout", "-1", "is not more than 0s")
+	f("plugin.init_timeout", "0", "is not more than 0s")
+}

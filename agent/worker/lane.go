@@ -138,10 +138,11 @@ func (l *lane) putIndex(appendIndex func([]byte) []byte, size int) int32 {
 	return int32(len(index))
 }
 
-// fetch gets the data of size bytes that the last reply held back.
+// fetch gets the data of size bytes that the last reply held back. Without room for them the worker has to go: it
+// would forget them, and the plugin believe that they arrived.
 func (l *lane) fetch(ctx context.Context, inst uint32, size uint64) (wire.Frame, error) {
 	if err := l.reserve(int(size)); err != nil {
-		return wire.Frame{}, err
+		return wire.Frame{}, l.lost(err)
 	}
 	ctx = context.WithoutCancel(ctx) // it takes no time, and data would be lost
 	f, err := l.call(ctx, wire.Frame{Op: wire.OpFetch, Inst: inst}, "", patience{limit: controlTimeout})

@@ -50,9 +50,10 @@ type Module struct {
 	instances   []*instance
 	starting    *instance // its first Init runs
 	nextID      uint32
-	changed     chan struct{}      // closed when an instance got or lost its worker
-	halt        context.CancelFunc // ends the supervisor; nil while there is none
-	done        chan struct{}      // closed when the supervisor has ended
+	masks       map[string]*strings.Replacer // hide the secrets of all instances that there ever were, by their names
+	changed     chan struct{}                // closed when an instance got or lost its worker
+	halt        context.CancelFunc           // ends the supervisor; nil while there is none
+	done        chan struct{}                // closed when the supervisor has ended
 	closed      bool
 	memoryLimit int64
 	maxProcs    int
@@ -75,6 +76,7 @@ func New(info Info, opts Options) *Module {
 		log:     opts.Log,
 		backoff: time.Second,
 		changed: make(chan struct{}),
+		masks:   map[string]*strings.Replacer{},
 	}
 }
 
@@ -314,21 +316,20 @@ func (m *Module) stderrLine(line string) {
 	m.loggerOf(wire.NoInstance).Info(line)
 }
 
-// hide hides the secrets of all instances in what the worker printed, since nobody knows which one did.
+// hide hides secrets in what the worker printed. Nobody knows for which instance it did, and it may be one that
+// was only looked at, or has just been closed.
 func (m *Module) hide(text string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, i := range m.instances {
-		text = i.hide(text)
-	}
-	if m.starting != nil {
-		text = m.starting.hide(text)
+	for _, mask := range m.masks {
+		text = mask.Replace(text)
 	}
 	return text
 }
 
 // logLine logs what the plugin said through log_print.
 func (m *Module) logLine(inst uint32, level int, line string) {
+	line = m.hide(line)
 	m.words.add(line)
 	m.loggerOf(inst).Log(context.Background(), slogLevel(level), strings.TrimRight(line, "\n"))
 }

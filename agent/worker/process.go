@@ -182,7 +182,9 @@ func (p *process) arrive(f flight) {
 // convict kills the process because of one chunk; others that were in flight are not to blame.
 func (p *process) convict(chunk uint64, why string) {
 	p.mu.Lock()
-	p.culprit = chunk
+	if !p.reaped { // else it has died of something else
+		p.culprit = chunk
+	}
 	p.mu.Unlock()
 	p.kill(why)
 }
@@ -330,6 +332,7 @@ var typedNames = map[wire.Op]string{
 	wire.OpInit:   "the plugin's New or Start",
 	wire.OpFlush:  "the plugin's Flush",
 	wire.OpFilter: "the plugin's Filter",
+	wire.OpSettle: "what the plugin gave to OnSettled",
 	wire.OpExit:   "the plugin (its Run, Background or Close)",
 }
 

@@ -41,9 +41,9 @@ func (s *settings) options(info Info) []option.Option {
 
 func (s *settings) own() []option.Option {
 	return []option.Option{
-		option.Duration("plugin.flush_timeout", &s.flushTimeout).Default("300s").
+		option.Var("plugin.flush_timeout", "time", &s.flushTimeout, option.AtLeast(option.ParseDuration, 0)).Default("300s").
 			Help("How long one flush may take before the plugin counts as hung and its worker is started anew; 0 waits for ever."),
-		option.Duration("plugin.init_timeout", &s.initTimeout).Default("60s").
+		option.Var("plugin.init_timeout", "time", &s.initTimeout, option.Above(option.ParseDuration, 0)).Default("60s").
 			Help("How long the plugin's Init may take."),
 		option.Size("plugin.memory_limit", &s.memoryLimit).
 			Help("Memory at which the plugin's Go runtime collects garbage harder (GOMEMLIMIT), for all instances of the file together."),
@@ -57,7 +57,6 @@ type instance struct {
 	m    *Module
 	env  plugin.Env
 	set  settings
-	mask *strings.Replacer // hides its secrets; nil when it has none
 	id   uint32
 	link *link // nil while it has no worker; guarded by m.mu
 	ran  bool  // its PreRun is due in every new worker; guarded by m.mu
@@ -75,19 +74,16 @@ func (m *Module) newInstance(env plugin.Env, set settings) (*instance, error) {
 	if set.memoryLimit < 0 || set.maxProcs < 0 {
 		return nil, &option.Error{Pos: position(env.Properties), Msg: "plugin.memory_limit and plugin.max_procs cannot be negative", Cure: "leave them out for no limit"}
 	}
+	mask := option.Masker(set.options(m.info), env.Properties)
 	m.mu.Lock()
+	if mask != nil {
+		m.masks[env.Name] = mask
+	}
 	m.memoryLimit = max(m.memoryLimit, set.memoryLimit)
 	m.maxProcs = max(m.maxProcs, set.maxProcs)
 	m.mu.Unlock()
-	i := &instance{m: m, env: env, set: set, mask: option.Masker(set.options(m.info), env.Properties)}
+	i := &instance{m: m, env: env, set: set}
 	return i, m.check(i)
-}
-
-func (i *instance) hide(text string) string {
-	if i.mask == nil {
-		return text
-	}
-	return i.mask.Replace(text)
 }
 
 // checkKeys refuses keys that the plugin's config map, if it has one, does not name.
@@ -164,8 +160,8 @@ func (i *instance) lanes() int {
 			return min(n, maxLanes)
 		}
 	}
-	if t := i.m.info.Typed; t != nil {
-		return min(max(t.Workers, 1), maxLanes)
+	if i.m.info.Typed != nil {
+		return i.m.workers()
 	}
 	return 0
 }

@@ -74,11 +74,9 @@ func (m *Module) bury(p *process) {
 	defer m.life.Unlock()
 	m.mu.Lock()
 	m.proc = nil
-	words := lastWords(p.stderr.last())
 	var names []string
 	var links []*link
 	for _, i := range m.instances {
-		words = i.hide(words)
 		names = append(names, i.where())
 		if i.link != nil {
 			links = append(links, i.link)
@@ -94,7 +92,7 @@ func (m *Module) bury(p *process) {
 	for _, f := range p.lost {
 		args = append(args, "in_flight", f.String())
 	}
-	if words != "" {
+	if words := m.hide(lastWords(p.stderr.last())); words != "" {
 		args = append(args, "stderr", words)
 	}
 	m.log.Error(fmt.Sprintf("the worker of plugin '%s' ended: %s; it is started anew, and what it had not delivered is tried again", m.info.Name, p.cause), args...)
@@ -127,6 +125,7 @@ func (m *Module) replace(ctx context.Context) (*process, error) {
 	}
 	m.mu.Lock()
 	m.proc = p
+	m.wakeLocked() // an instance that waits to be started need not wait for the others to succeed
 	m.mu.Unlock()
 	m.bindAllLocked(ctx, p)
 	return p, nil
@@ -211,8 +210,9 @@ func (m *Module) Close(ctx context.Context) error {
 	if halt == nil {
 		return nil
 	}
-	// Whoever waits for the plugin now is released when ctx ends.
+	// Whoever waits for the plugin now is released when ctx ends, be it a worker that is starting.
 	release := context.AfterFunc(ctx, func() {
+		halt()
 		m.mu.Lock()
 		p := m.proc
 		m.mu.Unlock()

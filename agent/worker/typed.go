@@ -84,7 +84,7 @@ func (m *Module) workers() int {
 	if m.info.Typed == nil {
 		return 1
 	}
-	return max(m.info.Typed.Workers, 1)
+	return min(max(m.info.Typed.Workers, 1), maxLanes)
 }
 
 // verdict is the error that a typed output's Flush returned.

@@ -23,6 +23,7 @@ type typedInput struct {
 func newTypedInput(i *instance) *typedInput {
 	n := &typedInput{instance: i}
 	n.settler = settler{n: n, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	n.settler.ctx, n.settler.end = context.WithCancel(context.Background())
 	return n
 }
 
@@ -38,7 +39,10 @@ func (n *typedInput) Start(ctx context.Context) error {
 // Close ends it, once it knows of every settlement so far.
 func (n *typedInput) Close() error {
 	n.settler.once.Do(func() { close(n.settler.stop) })
+	patience := time.AfterFunc(n.m.opts.Grace, n.settler.end)
 	n.settler.work.Wait()
+	patience.Stop()
+	n.settler.end()
 	return n.m.end(n.instance)
 }
 
@@ -104,17 +108,31 @@ func (n *typedInput) next(ctx context.Context, to plugin.Emitter) (more bool, er
 	case f.RC == 0:
 		return false, nil
 	}
-	n.emit(ctx, to, n.settler.watch(k.p, f), tag, data)
+	n.emit(ctx, to, n.settler.watch(k.p, f), tag, n.kind(f.RC), data)
 	return true, nil
 }
 
+// kind is what a batch carries whose collect returned rc. Older plugins return 1 for any.
+func (n *typedInput) kind(rc int32) event.Kinds {
+	declared := n.m.info.Kinds()
+	for k := event.Logs; k != 0; k <<= 1 {
+		if rc == int32(k) && declared.Has(k) {
+			return k
+		}
+	}
+	if declared.Has(event.Logs) {
+		return event.Logs
+	}
+	return declared & -declared
+}
+
 // emit gives a batch to the pipeline.
-func (n *typedInput) emit(ctx context.Context, to plugin.Emitter, settled func(event.Outcome), tag string, data []byte) {
+func (n *typedInput) emit(ctx context.Context, to plugin.Emitter, settled func(event.Outcome), tag string, kind event.Kinds, data []byte) {
 	if tag == "" {
 		tag = n.env.Tag
 	}
-	b := event.Payload(tag, n.m.info.Kinds(), data)
-	if n.m.info.Kinds().Has(event.Logs) {
+	b := event.Payload(tag, kind, data)
+	if kind == event.Logs {
 		var bad error
 		if b, bad = event.Parse(tag, data); bad != nil {
 			n.env.Log.Error("the plugin gave what are no records: " + bad.Error())
@@ -133,6 +151,8 @@ type settler struct {
 	n    *typedInput
 	wake chan struct{}
 	stop chan struct{}
+	ctx  context.Context    // ends when the plugin is told nothing more …
+	end  context.CancelFunc // … by this
 	once sync.Once
 	work sync.WaitGroup
 
@@ -174,7 +194,7 @@ func (s *settler) run() {
 				continue // who waited is gone
 			}
 			f := wire.Frame{Op: wire.OpSettle, Inst: s.n.id, Off: x.number, RC: int32(x.outcome)}
-			if _, _, err := x.p.call(context.Background(), f, "", controlTimeout); err != nil {
+			if _, _, err := x.p.call(s.ctx, f, "", controlTimeout); err != nil {
 				s.n.env.Log.Warn("a settlement was not told: " + err.Error())
 			}
 		}

@@ -1,13 +1,13 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/internal/wire"
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
@@ -152,6 +152,24 @@ func TestSecretsAreHiddenWhoeverPrintsThem(t *testing.T) {
 	})
 }
 
+// New runs in a worker that only looks, and Close when the instance is not one of the module's any more.
+func TestSecretsAreHiddenBeforeAndAfterAnInstancesLife(t *testing.T) {
+	eachForm(t, "output", func(t *testing.T, r *rig) {
+		if _, err := build(r, r.mod.OutputSpec(), "typed.0", "mode", "tell-new", "token", "sesame-open"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.output("typed.1", "mode", "tell-close", "token", "open-sesame").Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"New logged …", "New printed …", "Close logged …", "Close printed …"} {
+			waitFor(t, line, func() bool { return r.log.has(line) || r.log.has("sesame") })
+		}
+		if r.log.has("sesame") {
+			t.Errorf("the log tells a secret:\n%s", r.log)
+		}
+	})
+}
+
 func TestTypedStartErrorIsTold(t *testing.T) {
 	eachForm(t, "output", func(t *testing.T, r *rig) {
 		o, err := build(r, r.mod.OutputSpec(), "typed.0", "mode", "start")
@@ -165,201 +183,9 @@ func TestTypedStartErrorIsTold(t *testing.T) {
 	})
 }
 
-func (r *rig) filter(kv ...string) *filter {
-	r.tb.Helper()
-	f, err := build(r, r.mod.FilterSpec(), "typed.0", kv...)
-	if err == nil {
-		err = f.(*filter).Start(r.tb.Context())
-	}
-	if err != nil {
-		r.tb.Fatal(err)
-	}
-	return f.(*filter)
-}
-
-func batchOf(n int) *event.Batch {
-	b := event.New("app")
-	for i := range n {
-		b.Append(event.Time{Sec: 1}, nil, event.AppendInt(event.AppendStr(event.AppendMap(nil, 1), "n"), int64(i)))
-	}
-	return b
-}
-
-func TestFilterInAWorkerEditsDropsAndRetags(t *testing.T) {
-	f := func(mode string, wantErr string, check func(b *event.Batch) bool) {
-		t.Run(mode, func(t *testing.T) {
-			eachForm(t, "filter", func(t *testing.T, r *rig) {
-				limit := "300"
-				if mode == "hang" {
-					limit = "1"
-				}
-				x := r.filter("mode", mode, "plugin.flush_timeout", limit)
-				b := batchOf(100)
-				err := x.Filter(t.Context(), b)
-				if (err == nil) != (wantErr == "") || err != nil && !strings.Contains(err.Error(), wantErr) {
-					t.Errorf("%v, want %q", err, wantErr)
-				}
-				if !check(b) {
-					t.Errorf("%d records with tag %q", b.Len(), b.Tag)
-				}
-			})
-		})
-	}
-	same := func(b *event.Batch) bool { return b.Len() == 100 && string(b.Bytes()) == string(batchOf(100).Bytes()) }
-	f("", "", same)
-	f("add", "", func(b *event.Batch) bool {
-		for r := range b.Records() {
-			if ok, _ := r.Get("added").Bool(); !ok {
-				return false
-			}
-		}
-		return b.Len() == 100
-	})
-	f("drop", "", func(b *event.Batch) bool { return b.Len() == 0 })
-	f("grow", "", func(b *event.Batch) bool { return b.Len() == 100 && len(b.Bytes()) > 10_000_000 })
-	f("grow-error", "half done", func(b *event.Batch) bool { return b.Tag == "app" && b.Len() == 100 && len(b.Bytes()) > 10_000_000 })
-	f("retag", "", func(b *event.Batch) bool { return b.Tag == "other" && b.Len() == 100 })
-	f("error", "half done", same)
-	f("panic", "panic: as it was told", same)
-	f("die-once", "", same)
-	f("die", "100 records pass unfiltered (plugin.on_failure): its worker ended: exit status 3", same)
-	f("hang", "100 records pass unfiltered (plugin.on_failure)", same)
-}
-
-func TestFilterThatMustNotBePassedDropsInstead(t *testing.T) {
-	eachForm(t, "filter", func(t *testing.T, r *rig) {
-		b := batchOf(100)
-		err := r.filter("mode", "die", "plugin.on_failure", "drop").Filter(t.Context(), b)
-		if b.Len() != 0 || err == nil || !strings.Contains(err.Error(), "100 records are dropped") {
-			t.Errorf("%d records are left: %v", b.Len(), err)
-		}
-	})
-}
-
-// collector takes what an input emits and settles it.
-type collector struct {
-	got  []string
-	stop context.CancelFunc // called after as many batches
-	n    int
-}
-
-func (c *collector) Emit(_ context.Context, b *event.Batch) error {
-	for r := range b.Records() {
-		c.got = append(c.got, fmt.Sprintf("%s %s", b.Tag, event.AppendJSON(nil, r.Get("n"), event.JSONStyle{})))
-	}
-	b.Settle(event.Delivered)
-	if c.n--; c.n == 0 && c.stop != nil {
-		c.stop()
-	}
-	return nil
-}
-
-func (r *rig) typedInput(kv ...string) *typedInput {
-	r.tb.Helper()
-	i, err := build(r, r.mod.InputSpec(), "typed.0", kv...)
-	if err == nil {
-		err = i.(*typedInput).Start(r.tb.Context())
-	}
-	if err != nil {
-		r.tb.Fatal(err)
-	}
-	return i.(*typedInput)
-}
-
-func TestTypedInputHandsOverItsBatchesAndLearnsOfTheirSettlement(t *testing.T) {
-	eachForm(t, "input", func(t *testing.T, r *rig) {
-		i := r.typedInput("mode", "retag")
-		c := &collector{}
-		if err := i.Run(t.Context(), c); err != nil {
-			t.Error(err)
-		}
-		if want := []string{"t.0 0", "t.1 1", "t.2 2"}; !slices.Equal(c.got, want) {
-			t.Errorf("%q, want %q", c.got, want)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-		for k := range 3 {
-			if r.count(fmt.Sprintf("settled %d delivered", k)) != 1 {
-				t.Errorf("settlement %d was not told: %q", k, r.lines())
-			}
-		}
-	})
-}
-
-func TestTypedInputHandsOverLargeBatches(t *testing.T) {
-	eachForm(t, "input", func(t *testing.T, r *rig) {
-		c := &collector{}
-		if err := r.typedInput("mode", "grow", "n", "2").Run(t.Context(), c); err != nil || len(c.got) != 122 {
-			t.Errorf("%d records: %v", len(c.got), err)
-		}
-	})
-}
-
-func TestTypedInputThatFailsSaysWhy(t *testing.T) {
-	eachForm(t, "input", func(t *testing.T, r *rig) {
-		err := r.typedInput("mode", "fail").Run(t.Context(), &collector{})
-		if err == nil || err.Error() != "the source dried up" {
-			t.Error(err)
-		}
-	})
-}
-
-func TestTypedInputStopsWhenItIsTold(t *testing.T) {
-	eachForm(t, "input", func(t *testing.T, r *rig) {
-		i := r.typedInput("mode", "wait")
-		ctx, stop := context.WithCancel(t.Context())
-		if err := i.Run(ctx, &collector{n: 3, stop: stop}); err != nil {
-			t.Error(err)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-		if r.count("close") != 1 {
-			t.Errorf("%q", r.lines())
-		}
-	})
-}
-
-// BenchmarkFilter is the price of a filter in a worker that edits one field of every record, beside the same
-// edit in this process.
-func BenchmarkFilter(b *testing.B) {
-	edit := func(_ context.Context, b *event.Batch) error {
-		for r := range b.Edit() {
-			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "added"), Val: event.AppendBool(nil, true)}))
-		}
-		return nil
-	}
-	body, _, err := event.ParseJSON(nil, []byte(`{"time":"2026-11-22T19:47:12.123456789Z","stream":"stdout","level":"info","msg":"request completed in good time","method":"GET","path":"/api/v1/users/12345","status":200,"duration":0.0453,"host":"ip-10-0-0-17","ok":true}`))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, size := range []int{32 << 10, 2 << 20} {
-		one := event.New("app")
-		for len(one.Bytes()) < size {
-			one.Append(event.Time{Sec: 1700000000}, nil, body)
-		}
-		run := func(name string, filter func(context.Context, *event.Batch) error) {
-			b.Run(fmt.Sprintf("%s/%dKB", name, size>>10), func(b *testing.B) {
-				batch := event.New("app")
-				b.SetBytes(int64(len(one.Bytes())))
-				for range b.N {
-					b.StopTimer()
-					if err := batch.Load(one.Bytes()); err != nil {
-						b.Fatal(err)
-					}
-					b.StartTimer()
-					if err := filter(b.Context(), batch); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-		run("here", edit)
-		for _, form := range []string{"typed", "exe"} {
-			r := newRig(b, form+"-filter")
-			f := r.filter("mode", "add")
-			run(form, f.Filter)
-		}
+func TestPluginsWishForWorkersIsBounded(t *testing.T) {
+	m := New(Info{Name: "greedy", Type: Output, Typed: &wire.Declaration{Workers: 1 << 30}}, Options{})
+	if n := m.OutputSpec().Workers; n != maxLanes {
+		t.Errorf("%d workers", n)
 	}
 }

@@ -80,8 +80,12 @@ func (in *Instance) Close() {
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			err = &panicError{fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
 	return f()
 }
+
+type panicError struct{ text string }
+
+func (e *panicError) Error() string { return e.text }

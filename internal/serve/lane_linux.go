@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -157,6 +158,9 @@ func (l *lane) filter(f wire.Frame, in *served, req wire.Frame, tag string) (wir
 	var why []byte
 	if err := in.Filter(b); err != nil {
 		f.RC = abi.Error
+		if p := (*panicError)(nil); errors.As(err, &p) {
+			f.RC = wire.RCPanic
+		}
 		why = []byte(err.Error())
 	}
 	l.hand(&f, b.Bytes())
@@ -175,7 +179,7 @@ func (l *lane) collect(f wire.Frame, in *served) (wire.Frame, []byte) {
 	case b == nil:
 		return f, nil
 	}
-	f.RC = 1
+	f.RC = int32(max(b.Kind, event.Logs))
 	number, watched := in.source.keep(b)
 	f.Off = number
 	l.hand(&f, b.Bytes())

@@ -147,7 +147,10 @@ func (in *served) metrics() []byte {
 		return nil
 	}
 	var set metric.Set
-	in.meter.Collect(&set, time.Now())
+	if err := guard(func() error { in.meter.Collect(&set, time.Now()); return nil }); err != nil { // functions of the plugin
+		in.log.Error("its metrics: " + err.Error())
+		return nil
+	}
 	for len(set.Families) > 0 {
 		if b := metric.Append(nil, &set); len(b) <= wire.MaxPayload {
 			return b

@@ -67,12 +67,6 @@ func (p *Plugin) kind() string {
 	return "filter"
 }
 
-// Options are those of a fresh configuration.
-func (p *Plugin) Options() []option.Option {
-	opts, _ := p.config()
-	return opts
-}
-
 // New reads a section and makes the plugin that it describes, which nothing has started yet.
 func (p *Plugin) New(s wire.Section, log Printer) (*Instance, error) {
 	shown := s.Name

@@ -88,5 +88,7 @@ func (s *source) settle(number uint64, o event.Outcome) {
 	h := s.open[number]
 	delete(s.open, number)
 	s.mu.Unlock()
-	h.Settle(o)
+	if err := guard(func() error { h.Settle(o); return nil }); err != nil {
+		s.in.log.Error("a settlement: " + err.Error())
+	}
 }

@@ -20,7 +20,8 @@ import (
 //   - OpFlush tells the chunk's number in off and its kind in flags; its reply carries the error's text, and
 //     for [RCRejected] JSON of a [Rejects];
 //   - OpCollect waits until there is data; its reply has rc 0 when the input has come to its end and -1, with
-//     the reason, when it failed, the batch's number in off and its tag in the payload, "" for the configured one;
+//     the reason, when it failed, else the batch's kind, its number in off and its tag in the payload, "" for the
+//     configured one;
 //   - OpPause comes once, when nothing more is collected: a collect that waits is answered with rc 0.
 
 // ServeSymbol is the function `int32_t (int32_t control, uint32_t version, uint32_t seq)` that a shared object
@@ -37,10 +38,11 @@ const FlagWatched = 2 // OpSettle is awaited for this batch
 // TypeFilter is a kind of plugin that only this protocol knows.
 const TypeFilter = 4
 
-// Return codes of a typed plugin's flush, beside those of package abi.
+// Return codes of a typed plugin, beside those of package abi.
 const (
-	RCPoison   = 3 // the chunk itself is the fault
-	RCRejected = 4 // done but for some records
+	RCPoison   = 3 // of a flush: the chunk itself is the fault
+	RCRejected = 4 // of a flush: done but for some records
+	RCPanic    = 5 // of a filter: it broke off, and the batch is not as it wants it
 )
 
 // Declaration is what a typed plugin tells about itself.

@@ -87,9 +87,12 @@ func FLBPluginRegister(def unsafe.Pointer) C.int {
 	*at[int32](def, abi.DefProxy) = abi.ProxyGo
 	*at[*C.char](def, abi.DefName) = C.CString(name)
 	*at[*C.char](def, abi.DefDescription) = C.CString("misbehaves on request")
-	if os.Getenv("FAULT_REGISTER") == "exit" {
+	switch os.Getenv("FAULT_REGISTER") {
+	case "exit":
 		fmt.Fprintln(os.Stderr, "no licence found")
 		os.Exit(4)
+	case "hang":
+		select {}
 	}
 	return 0
 }

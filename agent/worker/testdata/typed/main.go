@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluent/fluent-bit-go/cshared"
 	"github.com/fluent/fluent-bit-go/event"
+	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
 	"github.com/fluent/fluent-bit-go/plugin"
 )
@@ -29,7 +30,7 @@ func init() {
 		cshared.Filter(plugin.Spec[plugin.Filter]{Name: "typed", Summary: "Edits records",
 			Config: func() plugin.Config[plugin.Filter] { return filters{new(config)} }})
 	case "input":
-		cshared.Input(plugin.Spec[plugin.Input]{Name: "typed", Summary: "Counts", Retags: true, Rereads: true,
+		cshared.Input(plugin.Spec[plugin.Input]{Name: "typed", Summary: "Counts", Retags: true, Rereads: true, Kinds: event.Logs | event.Metrics,
 			Config: func() plugin.Config[plugin.Input] { return inputs{new(config)} }})
 	}
 }
@@ -60,6 +61,10 @@ func (c *config) make(env plugin.Env) (*instance, error) {
 	if c.mode == "refuse" {
 		v, _ := option.Lookup(env.Properties, "mode")
 		return nil, &option.Error{Pos: v.Pos, Msg: "mode: 'refuse' is refused", Cure: "say something else"}
+	}
+	if c.mode == "tell-new" {
+		env.Log.Warn("New logged " + c.token)
+		fmt.Fprintln(os.Stderr, "New printed "+c.token)
 	}
 	return &instance{config: *c, env: env}, nil
 }
@@ -108,6 +113,8 @@ func (i *instance) Start(context.Context) error {
 		return errors.New("no server here")
 	case "hang-start":
 		select {}
+	case "bad-gauge":
+		i.env.Metrics.GaugeFunc("bad", "Panics.", func() float64 { panic("in a gauge") })
 	case "limits":
 		i.note("limits %d %d", debug.SetMemoryLimit(-1), runtime.GOMAXPROCS(0))
 	case "tell":
@@ -124,8 +131,12 @@ func (i *instance) Start(context.Context) error {
 }
 
 func (i *instance) Close() error {
-	if i.mode == "hang-close" {
+	switch i.mode {
+	case "hang-close":
 		select {}
+	case "tell-close":
+		i.env.Log.Warn("Close logged " + i.token)
+		fmt.Fprintln(os.Stderr, "Close printed "+i.token)
 	}
 	i.note("close")
 	return nil
@@ -189,6 +200,12 @@ func (i *instance) Filter(_ context.Context, b *event.Batch) error {
 			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "added"), Val: event.AppendBool(nil, true)}))
 		case "drop":
 			r.Drop()
+		case "drop-odd":
+			if n, _ := r.Get("n").Int(); n%2 == 1 {
+				r.Drop()
+			}
+		case "double":
+			r.Insert(r.Time(), r.Meta(), r.Body())
 		case "grow", "grow-error":
 			r.SetFields(append(r.Fields(), event.Field{Key: event.AppendStr(nil, "pad"), Val: event.AppendStr(nil, make([]byte, 100_000))}))
 		}
@@ -214,8 +231,23 @@ func (i *instance) Run(ctx context.Context, to plugin.Emitter) error {
 				b.Append(event.Time{Sec: 1}, nil, event.AppendStr(event.AppendStr(event.AppendMap(nil, 1), "pad"), make([]byte, 100_000)))
 			}
 		}
-		b.OnSettled(func(o event.Outcome) { i.note("settled %d %v", k, o) })
+		b.OnSettled(func(o event.Outcome) {
+			i.note("settled %d %v", k, o)
+			switch i.mode {
+			case "bad-settle":
+				panic("in a settlement")
+			case "hang-settle":
+				select {}
+			}
+		})
 		if err := to.Emit(ctx, b); err != nil {
+			return err
+		}
+	}
+	if i.mode == "mixed" {
+		var set metric.Set
+		i.env.Metrics.Collect(&set, time.Unix(1, 0))
+		if err := to.Emit(ctx, event.Payload(i.env.Tag, event.Metrics, metric.Append(nil, &set))); err != nil {
 			return err
 		}
 	}
