@@ -4,9 +4,11 @@ package log_to_metrics
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -95,7 +97,7 @@ func (f *filter) measure(body event.Value) {
 			f.key, _ = accessor.AppendValue(f.key, at)
 		}
 		f.ends = append(f.ends, len(f.key))
-		f.key = append(f.key, 0)
+		f.key = binary.BigEndian.AppendUint32(f.key, uint32(len(f.key))) // a value may hold any byte
 	}
 	s, ok := f.known[string(f.key)]
 	if !ok {
@@ -111,7 +113,7 @@ func (f *filter) add() series {
 	from := 0
 	for i, end := range f.ends {
 		labels[i] = metric.L(f.labels[i].name, string(f.key[from:end]))
-		from = end + 1
+		from = end + 4
 	}
 	s := f.describe(f.own, labels)
 	f.known[string(f.key)] = s
@@ -121,10 +123,10 @@ func (f *filter) add() series {
 	return s
 }
 
-// number reads a value, a number or a text that begins with one.
+// number reads a value, a number or a text that begins with one. NaN would stay in a histogram's sum for good.
 func number(v event.Value) (float64, bool) {
 	if f, ok := v.Float(); ok {
-		return f, true
+		return f, !math.IsNaN(f)
 	}
 	if n, ok := v.Int(); ok {
 		return float64(n), true
