@@ -345,3 +345,9 @@ func BenchmarkCounter(b *testing.B) {
 		}
 	})
 }
+func TestLabelsThatHoldZeroBytesAreTheirOwnSeries(t *testing.T) {
+	r := NewRegistry("a", "")
+	if r.Counter("c", "", L("x", "1\x00y\x002"), L("y", "3")) == r.Counter("c", "", L("x", "1"), L("y", "2\x00y\x003")) {
+		t.Error("two series share a counter")
+	}
+}
