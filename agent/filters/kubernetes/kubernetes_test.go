@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/event"
@@ -343,5 +344,17 @@ func BenchmarkMerge(b *testing.B) {
 		if err := p.Filter(context.Background(), batch); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestAKeyThatComesOftenIsTakenOutOnce(t *testing.T) {
+	f, _ := build(t, "merge_log on", "use_tag_for_meta on")
+	line := `{"log":"{` + strings.Repeat(`\"kubernetes\":1,`, 50_000) + `\"a\":1}"}`
+	began := time.Now()
+	if got := pass(t, f, shopTag, line); !strings.Contains(got, `1}","a":1,"kubernetes":{"pod_name"`) {
+		t.Error(got[len(got)-200:])
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

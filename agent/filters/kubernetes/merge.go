@@ -33,17 +33,13 @@ func (f *filter) mergeLog(body event.Value, parser plugin.Parser, add []event.Fi
 			f.addInner(inner, parsed && f.trim)
 		}
 	}
-	n := len(f.fields)
-	for i := 0; i < n; i++ { // what is added takes the place of what is called so
-		for _, a := range add {
-			if bytes.Equal(f.fields[i].Key, a.Key) {
-				f.fields = append(f.fields[:i], f.fields[i+1:]...)
-				i, n = i-1, n-1
-				break
-			}
+	left := f.fields[:0]
+	for _, x := range f.fields { // what is added takes the place of what is called so
+		if !enrich.Has(add, x.Key) {
+			left = append(left, x)
 		}
 	}
-	f.fields = append(f.fields, add...)
+	f.fields = append(left, add...)
 	return t
 }
 
