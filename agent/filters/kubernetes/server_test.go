@@ -379,3 +379,34 @@ func TestEntitiesOfCloudWatchAreAdded(t *testing.T) {
 		t.Error(got, log)
 	}
 }
+
+func TestWatchesThatEndAtOnceAreNotAskedForWithoutAPause(t *testing.T) {
+	for _, answer := range []string{"", `{"type":"ERROR","object":{"code":410}}`, "410"} {
+		c := newCluster()
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("watch") == "" {
+				c.ServeHTTP(w, r)
+				return
+			}
+			c.mu.Lock()
+			c.asked = append(c.asked, r.URL.RequestURI())
+			c.mu.Unlock()
+			if answer == "410" {
+				w.WriteHeader(http.StatusGone)
+			}
+			fmt.Fprint(w, answer)
+		}))
+		t.Cleanup(s.Close)
+		f, log := build(t, "kube_url "+s.URL)
+		t.Setenv("NODE_NAME", "node-a")
+		ctx, stop := context.WithTimeout(t.Context(), time.Second/2)
+		f.store.watch(ctx)
+		stop()
+		if n := c.questions("watch=1"); n > 3 {
+			t.Errorf("%q: %d watches within half a second", answer, n)
+		}
+		if log.String() != "" {
+			t.Errorf("%q: logged %s", answer, log)
+		}
+	}
+}

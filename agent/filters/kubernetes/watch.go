@@ -64,12 +64,17 @@ func (s *store) follow(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
+		next := time.After(time.Second) // also when the server ends each watch at once
 		version, err = s.listen(ctx, query, version)
 		if errors.Is(err, errExpired) {
 			version, err = s.list(ctx, query)
 		}
 		if err != nil {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-next:
 		}
 	}
 	return nil
