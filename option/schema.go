@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -154,19 +155,25 @@ const shortest = 4
 
 // Masker returns what hides the secrets among props in a text, or nil when there are none.
 func Masker(opts []Option, props []Property) *strings.Replacer {
-	var pairs []string
+	var secrets []string
 	for _, p := range props {
 		if o := find(opts, p.Key); o == nil || !o.Masked {
 			continue
 		}
 		for _, v := range append([]Value{p.Value}, p.Value.List...) {
 			if len(v.Text) >= shortest {
-				pairs = append(pairs, v.Text, mask)
+				secrets = append(secrets, v.Text)
 			}
 		}
 	}
-	if pairs == nil {
+	if secrets == nil {
 		return nil
+	}
+	// The first that fits counts, and a short one may be the beginning of a longer.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, s := range secrets {
+		pairs = append(pairs, s, mask)
 	}
 	return strings.NewReplacer(pairs...)
 }
