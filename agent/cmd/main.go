@@ -67,6 +67,7 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	c, err := parseArgs(args)
 	if err != nil {
 		if unknown := (unknownOption{}); errors.As(err, &unknown) {
+	signals := listen()
 			_ = writeHelp(stdout, built, noPlugins)
 		}
 		return fail(stderr, err, exitUsage)
@@ -99,11 +100,11 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	}
 	a.openLog()
 	defer a.closeLog()
-	return a.run(ctx, args, built, c, stdout, stderr)
+	return a.run(ctx, signals, args, built, c, stdout, stderr)
 }
 
 // run builds the pipeline and keeps it going until the end.
-func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c commandLine, stdout, stderr io.Writer) int {
+func (a *agent) run(ctx context.Context, signals chan os.Signal, args []string, built plugin.Set, c commandLine, stdout, stderr io.Writer) int {
 	a.log.Info(fmt.Sprintf("version=%s, commit=%.10s, pid=%d", version, revision(), os.Getpid()))
 	if fips140.Enabled() {
 		a.log.Info("FIPS 140 mode: only approved cryptography is used")
@@ -147,7 +148,7 @@ func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c comm
 			defer end()
 		}
 	}
-	defer h.onSignals(ctx)()
+	defer h.onSignals(ctx, signals)()
 	return h.run.Run(ctx)
 }
 
