@@ -88,9 +88,7 @@ func supervise(args []string) int {
 			wait = 0
 		}
 		fmt.Fprintf(os.Stderr, "[supervisor] the agent ended with code %d and is started again in %v\n", code, wait)
-		select {
-		case <-time.After(wait):
-		case <-signals:
+		if endsWithin(wait, signals) {
 			return code
 		}
 		wait = min(max(2*wait, time.Second), time.Minute)
@@ -106,8 +104,25 @@ func attend(cmd *exec.Cmd, signals <-chan os.Signal) (code int, asked bool) {
 		case err := <-done:
 			return exitCode(err), asked
 		case s := <-signals:
-			asked = asked || s != syscall.SIGHUP && s != syscall.SIGCONT
+			asked = asked || asksForEnd(s)
 			_ = cmd.Process.Signal(s)
 		}
+// endsWithin waits, and reports whether a signal asked for the end meanwhile. Others have nobody to go to.
+func endsWithin(wait time.Duration, signals <-chan os.Signal) bool {
+	over := time.After(wait)
+	for {
+		select {
+		case <-over:
+			return false
+		case s := <-signals:
+			if asksForEnd(s) {
+				return true
+			}
+		}
+	}
+}
+
+func asksForEnd(s os.Signal) bool { return s != syscall.SIGHUP && s != syscall.SIGCONT }
+
 	}
 }
