@@ -31,8 +31,11 @@ const (
 	exitPlugin = 255 // a plugin does not start or does not know a property; also a bad -w
 )
 
-// startTime is when the process began.
-var startTime = time.Now()
+// startTime is when the process began, startDir where; what starts the program once more does it there.
+var (
+	startTime   = time.Now()
+	startDir, _ = os.Getwd()
+)
 
 // Main runs the program and ends the process. more are plugins beside the built-in ones: of two with one name
 // the later one counts.
@@ -64,16 +67,13 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signalContext()
 	defer stop()
+	signals := listen()
 	c, err := parseArgs(args)
 	if err != nil {
 		if unknown := (unknownOption{}); errors.As(err, &unknown) {
-	signals := listen()
 			_ = writeHelp(stdout, built, noPlugins)
 		}
 		return fail(stderr, err, exitUsage)
-	}
-	if c.Supervisor && os.Getenv(supervised) == "" {
-		return supervise(args)
 	}
 	if c.Show != showNothing {
 		return c.show(ctx, built, stdout, stderr)
@@ -92,6 +92,9 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	}
 	if a.service.Daemon && !c.DryRun && os.Getenv(detached) == "" {
 		return daemonize(args, stderr)
+	}
+	if c.Supervisor && !c.DryRun && os.Getenv(supervised) == "" {
+		return supervise(args)
 	}
 	if c.DryRun {
 		a.level = max(a.level, slog.LevelWarn) // what counts is the verdict
