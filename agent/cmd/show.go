@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -74,12 +75,15 @@ func writeReport(w io.Writer, t *config.Tree, built plugin.Set) {
 	}
 }
 
-// masked hides values whose key sounds like a secret: reports are sent to strangers.
+// passwordInURL is what stands between the user's name and the host.
+var passwordInURL = regexp.MustCompile(`(://[^/@\s:]*:)[^/@\s]+@`)
+
+// masked hides values whose key sounds like a secret, and passwords in addresses: reports are sent to strangers.
 func masked(p option.Property) string {
-	for _, word := range []string{"passw", "secret", "token", "key", "auth"} {
+	for _, word := range []string{"passw", "secret", "token", "key", "auth", "header"} {
 		if strings.Contains(p.Key, word) {
 			return "********"
 		}
 	}
-	return p.Value.Text
+	return passwordInURL.ReplaceAllString(p.Value.Text, "$1********@")
 }
