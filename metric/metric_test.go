@@ -351,3 +351,10 @@ func TestLabelsThatHoldZeroBytesAreTheirOwnSeries(t *testing.T) {
 		t.Error("two series share a counter")
 	}
 }
+
+func TestNamesThatPrometheusDoesNotTakeSpoilNoPage(t *testing.T) {
+	s := Set{Families: []Family{{Name: "http.requests:all", Points: []Point{{Value: 1, Labels: []Label{L("a\"} 2\nb", "v"), L("7:x", "")}}}}}}
+	if got, want := string(AppendPrometheus(nil, &s, false)), "# HELP http_requests:all\n# TYPE http_requests:all counter\nhttp_requests:all{a___2_b=\"v\",__x=\"\"} 1\n"; got != want {
+		t.Errorf("got %q", got)
+	}
+}

@@ -127,7 +127,7 @@ func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 			if f.Type != t || len(f.Points) == 0 {
 				continue
 			}
-			name := f.FullName()
+			name := promName(f.FullName(), ':')
 			if name != last {
 				dst = appendHeader(dst, f, name)
 			}
@@ -136,6 +136,27 @@ func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 		}
 	}
 	return dst
+}
+
+// promName is a name as Prometheus takes it, which refuses a whole page for one that it does not: anything else in
+// it becomes _. more is a byte that it takes beside letters, digits and _.
+func promName(s string, more byte) string {
+	for i := range len(s) {
+		if !promByte(s[i], i, more) {
+			name := []byte(s)
+			for j := range name {
+				if !promByte(name[j], j, more) {
+					name[j] = '_'
+				}
+			}
+			return string(name)
+		}
+	}
+	return s
+}
+
+func promByte(c byte, at int, more byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == more || at > 0 && c >= '0' && c <= '9'
 }
 
 func appendHeader(dst []byte, f *Family, name string) []byte {
@@ -203,7 +224,7 @@ func (w *sampler) sample(p *Point, suffix string, first Label, v float64) {
 	dst := append(append(w.dst, w.name...), suffix...)
 	open := byte('{')
 	label := func(l Label) {
-		dst = append(append(append(dst, open), l.Name...), `="`...)
+		dst = append(append(append(dst, open), promName(l.Name, '_')...), `="`...)
 		dst = append(appendEscaped(dst, l.Value, true), '"')
 		open = ','
 	}
