@@ -132,6 +132,8 @@ func (g *Groups) key(r *Row) (key []byte, ok bool) {
 			if x.kind == integer && int64(x.float()) != x.i {
 				dst = event.AppendInt(dst, x.i) // too large to be told apart as a float
 			}
+		} else if s := v.Str(); s != nil {
+			dst = event.AppendStr(dst, s) // others may have written the length in more bytes
 		} else {
 			dst = append(dst, v...)
 		}
