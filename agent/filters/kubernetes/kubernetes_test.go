@@ -358,3 +358,11 @@ func TestAKeyThatComesOftenIsTakenOutOnce(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+func TestNamesWithoutEndAreNotRemembered(t *testing.T) {
+	f, _ := build(t, "use_journal on", nobody)
+	pass(t, f, "journal", `{"CONTAINER_NAME":"`+strings.Repeat("x", 1<<20)+`"}`, `{"CONTAINER_NAME":"short"}`)
+	if len(f.origins) != 1 {
+		t.Errorf("%d names are remembered", len(f.origins))
+	}
+}
