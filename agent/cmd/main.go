@@ -151,7 +151,7 @@ func (a *agent) run(ctx context.Context, signals chan os.Signal, args []string, 
 			defer end()
 		}
 	}
-	defer h.onSignals(ctx, signals)()
+	defer h.onSignals(ctx, a, signals)()
 	return h.run.Run(ctx)
 }
 

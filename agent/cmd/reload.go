@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,13 +130,13 @@ func restartKeys(old, next config.Service) (changed []string) {
 	return changed
 }
 
-// onHangup reloads, and tells every fault when that fails.
-func (h *host) onHangup(ctx context.Context) {
+// onHangup reloads, and logs every fault when that fails. log may be of an agent before: the sink is the same through all
+// reloads, of which another may be under way.
+func (h *host) onHangup(ctx context.Context, log *slog.Logger) {
 	err := h.Reload(ctx)
 	if err == nil {
 		return
 	}
-	log := h.agent.log // the sink is the same through all reloads
 	for _, e := range flatten(err) {
 		log.Error(e.Error(), logger.Component, "reload")
 	}

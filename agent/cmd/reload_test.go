@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/fluent/fluent-bit-go/agent/config"
@@ -14,4 +16,21 @@ func TestSettingsThatAReloadLeavesAreNamed(t *testing.T) {
 	if got := restartKeys(a, b); !slices.Equal(got, []string{"log_file", "http_port"}) {
 		t.Error(got)
 	}
+}
+
+func TestAHangupMayMeetAReload(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	h := &host{agent: &agent{log: log}}
+	var reloads sync.WaitGroup
+	reloads.Go(func() {
+		for range 1000 {
+			h.mu.Lock()
+			h.agent = &agent{log: log}
+			h.mu.Unlock()
+		}
+	})
+	for range 1000 {
+		h.onHangup(t.Context(), log)
+	}
+	reloads.Wait()
 }

@@ -37,8 +37,7 @@ func listen() chan os.Signal {
 
 // onSignals logs every signal and handles those that do not end the agent, until the returned function is
 // called.
-func (h *host) onSignals(ctx context.Context, c chan os.Signal) func() {
-	a := h.agent
+func (h *host) onSignals(ctx context.Context, a *agent, c chan os.Signal) func() {
 	go func() {
 		for s := range c {
 			if a.level < logger.LevelOff {
@@ -46,7 +45,7 @@ func (h *host) onSignals(ctx context.Context, c chan os.Signal) func() {
 			}
 			switch s {
 			case syscall.SIGHUP:
-				h.onHangup(ctx)
+				h.onHangup(ctx, a.log)
 			case syscall.SIGCONT:
 				h.run.Pipeline().Dump(os.Stderr)
 			}
