@@ -410,3 +410,26 @@ func TestWatchesThatEndAtOnceAreNotAskedForWithoutAPause(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLastLinesOfAPodThatIsGoneHaveItsMetadata(t *testing.T) {
+	c := newCluster()
+	f, _ := build(t, serve(t, c), "kube_meta_cache_ttl 1h")
+	pass(t, f, shopTag, `{"a":1}`)
+	delete(c.pods, "shop/web-1")
+	expire := func() {
+		for _, e := range f.store.pods {
+			e.until = time.Now().Add(-time.Second)
+		}
+	}
+	expire()
+	if got := pass(t, f, shopTag, `{"a":1}`); got != `{"a":1,`+fromAPI+"}" {
+		t.Error(got)
+	}
+	for _, e := range f.store.pods {
+		e.gone = time.Now().Add(-keepGone)
+	}
+	expire()
+	if got := pass(t, f, shopTag, `{"a":1}`); got != `{"a":1,`+fromTag+"}" {
+		t.Error(got)
+	}
+}
