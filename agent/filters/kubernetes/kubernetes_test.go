@@ -274,6 +274,8 @@ func TestFaultsAreExplained(t *testing.T) {
 	f("kube_ca_file: "+junk+" holds no certificate", "kube_ca_file "+junk)
 	f("kube_ca_path: ", "kube_ca_path /nowhere")
 	f("pod.map: no such file", "aws_use_pod_association on", "aws_pod_service_preload_cache_dir "+filepath.Dir(junk)+"/pod")
+	f("is not between 1 and", "aws_pod_service_map_refresh_interval 10000000000")
+	f("is not between 0 and", "aws_pod_service_map_ttl 10000000000")
 }
 
 // started starts what it builds.
