@@ -380,3 +380,10 @@ func TestKeysWithoutANameArePassedOver(t *testing.T) {
 		t.Errorf("%+v, want %+v", got.Families, s.Families)
 	}
 }
+
+func TestLabelsThatHoldZeroBytesAreTheirOwnSeries(t *testing.T) {
+	r := NewRegistry("a", "")
+	if r.Counter("c", "", L("x", "1\x00y\x002"), L("y", "3")) == r.Counter("c", "", L("x", "1"), L("y", "2\x00y\x003")) {
+		t.Error("two series share a counter")
+	}
+}

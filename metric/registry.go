@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fluent/fluent-bit-go/internal/msgp"
 )
 
 // Registry makes instruments and reads them. A plugin gets one as plugin.Env.Metrics; what it makes there
@@ -100,7 +102,7 @@ func register[T readable](r *Registry, f Family, labels []Label, i T) T {
 	var buf [128]byte
 	key := buf[:0]
 	for _, l := range labels {
-		key = append(append(append(append(key, l.Name...), 0), l.Value...), 0)
+		key = msgp.AppendStr(msgp.AppendStr(key, l.Name), l.Value) // whatever bytes they hold
 	}
 	if n, ok := x.index[string(key)]; ok {
 		return x.list[n].self.(T)

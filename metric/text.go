@@ -128,7 +128,7 @@ func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 			if f.Type != t || len(f.Points) == 0 {
 				continue
 			}
-			name := validName(f.FullName(), true)
+			name := PrometheusName(f.FullName(), true)
 			if name != last {
 				dst = appendHeader(dst, f, name)
 			}
@@ -139,8 +139,10 @@ func AppendPrometheus(dst []byte, s *Set, timed bool) []byte {
 	return dst
 }
 
-// validName makes s a name of a metric, or of a label, which has no colons.
-func validName(s string, colons bool) string {
+// PrometheusName makes s a name that Prometheus takes: letters, digits and underscores, the first no digit, and
+// colons in names of metrics (https://prometheus.io/docs/concepts/data_model/). Every other byte becomes an
+// underscore. Prometheus refuses a whole page for one name that it does not take.
+func PrometheusName(s string, colons bool) string {
 	valid := func(i int) bool {
 		c := s[i]
 		return c == '_' || c == ':' && colons || 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
@@ -229,7 +231,7 @@ func (w *sampler) sample(p *Point, suffix string, first Label, v float64) {
 	dst := append(append(w.dst, w.name...), suffix...)
 	open := byte('{')
 	label := func(l Label) {
-		dst = append(append(append(dst, open), validName(l.Name, false)...), `="`...)
+		dst = append(append(append(dst, open), PrometheusName(l.Name, false)...), `="`...)
 		dst = append(appendEscaped(dst, l.Value, true), '"')
 		open = ','
 	}

@@ -330,6 +330,15 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+func TestASecretIsHiddenAsAWholeWhenAnotherIsItsBeginning(t *testing.T) {
+	var one, two string
+	opts := []Option{String("one", &one).Secret(), String("two", &two).Secret()}
+	m := Masker(opts, []Property{{Key: "one", Value: Value{Text: "pass"}}, {Key: "two", Value: Value{Text: "pass1234"}}})
+	if got := m.Replace("user:pass1234 and pass"); got != "user:… and …" {
+		t.Error(got)
+	}
+}
+
 func TestHelpListsEveryOption(t *testing.T) {
 	var s settings
 	var b strings.Builder

@@ -24,10 +24,7 @@ func daemonize(args []string, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, fmt.Errorf("daemon: %w", err), exitUsage)
 	}
-	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), detached+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd := again(args, detached)
 	cmd.ExtraFiles = []*os.File{inherited}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -40,13 +37,26 @@ func daemonize(args []string, stderr io.Writer) int {
 	return exitCode(cmd.Wait())
 }
 
+// again is the program itself, to be started once more in the folder in which this one was.
+func again(args []string, mark string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), mark+"=1")
+	cmd.Dir = startDir
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd
+}
+
+// readyPipe is the way to the process that waits in daemonize.
+func readyPipe() *os.File { return os.NewFile(3, "ready") }
+
 // started tells the process that waits in daemonize that all is well.
 func started() {
 	if os.Getenv(detached) == "" {
 		return
 	}
 	_ = os.Unsetenv(detached)
-	f := os.NewFile(3, "ready")
+	f := readyPipe()
 	_, _ = f.Write([]byte{1})
 	_ = f.Close()
 }
@@ -71,12 +81,14 @@ func supervise(args []string) int {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGCONT)
 	defer signal.Stop(signals)
 	wait := time.Duration(0)
+	var inherited []*os.File
+	if os.Getenv(detached) != "" {
+		inherited = []*os.File{readyPipe()} // for the child to say so
+	}
 	for {
 		begin := time.Now()
-		cmd := exec.Command("/proc/self/exe", args...)
-		cmd.Args[0] = os.Args[0]
-		cmd.Env = append(os.Environ(), supervised+"=1")
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		cmd := again(args, supervised)
+		cmd.Stdin, cmd.ExtraFiles = os.Stdin, inherited
 		if err := cmd.Start(); err != nil {
 			return fail(os.Stderr, fmt.Errorf("supervisor: %w", err), exitUsage)
 		}

@@ -25,5 +25,6 @@ func (a *agent) approvedOnly() error {
 	if err := os.Setenv("GODEBUG", debug+on); err != nil {
 		return fmt.Errorf("security.fips_mode: %w", err)
 	}
+	_ = os.Chdir(startDir) // where -w counts from
 	return fmt.Errorf("security.fips_mode: start anew: %w", syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
 }

@@ -31,8 +31,11 @@ const (
 	exitPlugin = 255 // a plugin does not start or does not know a property; also a bad -w
 )
 
-// startTime is when the process began.
-var startTime = time.Now()
+// startTime is when the process began, startDir where; what starts the program once more does it there.
+var (
+	startTime   = time.Now()
+	startDir, _ = os.Getwd()
+)
 
 // Main runs the program and ends the process. more are plugins beside the built-in ones: of two with one name
 // the later one counts.
@@ -64,15 +67,13 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signalContext()
 	defer stop()
+	signals := listen()
 	c, err := parseArgs(args)
 	if err != nil {
 		if unknown := (unknownOption{}); errors.As(err, &unknown) {
 			_ = writeHelp(stdout, built, noPlugins)
 		}
 		return fail(stderr, err, exitUsage)
-	}
-	if c.Supervisor && os.Getenv(supervised) == "" {
-		return supervise(args)
 	}
 	if c.Show != showNothing {
 		return c.show(ctx, built, stdout, stderr)
@@ -92,6 +93,9 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	if a.service.Daemon && !c.DryRun && os.Getenv(detached) == "" {
 		return daemonize(args, stderr)
 	}
+	if c.Supervisor && !c.DryRun && os.Getenv(supervised) == "" {
+		return supervise(args)
+	}
 	if c.DryRun {
 		a.level = max(a.level, slog.LevelWarn) // what counts is the verdict
 	} else if !c.Quiet {
@@ -99,11 +103,11 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	}
 	a.openLog()
 	defer a.closeLog()
-	return a.run(ctx, args, built, c, stdout, stderr)
+	return a.run(ctx, signals, args, built, c, stdout, stderr)
 }
 
 // run builds the pipeline and keeps it going until the end.
-func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c commandLine, stdout, stderr io.Writer) int {
+func (a *agent) run(ctx context.Context, signals chan os.Signal, args []string, built plugin.Set, c commandLine, stdout, stderr io.Writer) int {
 	a.log.Info(fmt.Sprintf("version=%s, commit=%.10s, pid=%d", version, revision(), os.Getpid()))
 	if fips140.Enabled() {
 		a.log.Info("FIPS 140 mode: only approved cryptography is used")
@@ -147,7 +151,7 @@ func (a *agent) run(ctx context.Context, args []string, built plugin.Set, c comm
 			defer end()
 		}
 	}
-	defer h.onSignals(ctx)()
+	defer h.onSignals(ctx, a, signals)()
 	return h.run.Run(ctx)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/admin"
+	"github.com/fluent/fluent-bit-go/agent/config"
 	"github.com/fluent/fluent-bit-go/agent/internal/logger"
 	"github.com/fluent/fluent-bit-go/agent/internal/metrics"
 	"github.com/fluent/fluent-bit-go/agent/internal/stats"
@@ -77,8 +78,8 @@ func (h *host) Reload(ctx context.Context) error {
 		return errors.New("security.fips_mode has changed, which takes a restart")
 	}
 	next.sink, next.log, next.file, next.workers = old.sink, old.log, old.file, old.workers
-	if next.service.LogFile != old.service.LogFile {
-		old.log.Warn("log_file has changed, which takes a restart: the log stays where it is", logger.Component, "reload")
+	for _, key := range restartKeys(old.service, next.service) {
+		old.log.Warn(key+" has changed, which takes a restart: it stays as it is", logger.Component, "reload")
 	}
 	before := h.modules.Load()
 	mods, err := next.loadPlugins(ctx, before)
@@ -107,7 +108,30 @@ func (h *host) Reload(ctx context.Context) error {
 	return nil
 }
 
-// onHangup reloads, and tells every fault when that fails.
+// restartKeys names the settings that differ and that a reload leaves as they are.
+func restartKeys(old, next config.Service) (changed []string) {
+	for _, k := range []struct {
+		name      string
+		old, next any
+	}{
+		{"log_file", old.LogFile, next.LogFile},
+		{"http_server", old.HTTPServer, next.HTTPServer},
+		{"http_listen", old.HTTPListen, next.HTTPListen},
+		{"http_port", old.HTTPPort, next.HTTPPort},
+		{"health_check", old.HealthCheck, next.HealthCheck},
+		{"hc_errors_count", old.HCErrorsCount, next.HCErrorsCount},
+		{"hc_retry_failure_count", old.HCRetryFailureCount, next.HCRetryFailureCount},
+		{"hc_period", old.HCPeriod, next.HCPeriod},
+		{"storage.metrics", old.Storage.Metrics, next.Storage.Metrics},
+	} {
+		if k.old != k.next {
+			changed = append(changed, k.name)
+		}
+	}
+	return changed
+}
+
+// onHangup reloads, and logs every fault when that fails.
 func (h *host) onHangup(ctx context.Context) {
 	err := h.Reload(ctx)
 	if err == nil {

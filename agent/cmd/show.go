@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -75,14 +76,19 @@ func writeReport(w io.Writer, t *config.Tree, built plugin.Set) {
 	}
 }
 
-// masked hides values that sound like a secret, or whose key does: reports are sent to strangers.
+// passwordInURL is what stands between the user's name and the host.
+var passwordInURL = regexp.MustCompile(`(://[^/@\s:]*:)[^/@\s]+@`)
+
+// masked hides values whose key sounds like a secret, headers and addresses that do, and passwords in addresses:
+// reports are sent to strangers.
 func masked(p option.Property) string {
 	sounds := func(text string, words ...string) bool {
 		text = strings.ToLower(text)
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 	}
-	if sounds(p.Key, "passw", "secret", "token", "key", "auth") || sounds(p.Value.Text, "passw", "secret", "token", "auth", "bearer", "api-key", "api_key", "apikey") {
+	if sounds(p.Key, "passw", "secret", "token", "key", "auth") ||
+		sounds(p.Key, "header", "uri", "url") && sounds(p.Value.Text, "passw", "secret", "token", "auth", "bearer", "api-key", "api_key", "apikey") {
 		return "********"
 	}
-	return p.Value.Text
+	return passwordInURL.ReplaceAllString(p.Value.Text, "$1********@")
 }

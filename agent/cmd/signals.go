@@ -28,12 +28,16 @@ func signalContext() (context.Context, func()) {
 	return ctx, func() { signal.Stop(c); close(c); cancel() }
 }
 
-// onSignals logs every signal and handles those that do not end the agent, until the returned function is
-// called.
-func (h *host) onSignals(ctx context.Context) func() {
-	a := h.agent
+// listen keeps signals for onSignals from the beginning on, since a SIGHUP that nobody takes ends the process.
+func listen() chan os.Signal {
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, syscall.SIGHUP, syscall.SIGCONT, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	return c
+}
+
+// onSignals logs every signal and handles those that do not end the agent, until the returned function is
+// called.
+func (h *host) onSignals(ctx context.Context, a *agent, c chan os.Signal) func() {
 	go func() {
 		for s := range c {
 			if a.level < logger.LevelOff {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/fluent/fluent-bit-go/option"
@@ -128,7 +129,13 @@ func (r *reader) define(name, value string, at option.Pos) {
 	r.o.Vars[name] = value
 }
 
+// nestedVariable finds a variable within another's braces.
+var nestedVariable = regexp.MustCompile(`\$\{[^}]*\$\{`)
+
 func (r *reader) expand(text string, at option.Pos) string {
+	if nestedVariable.MatchString(text) {
+		r.warn(at, "write ${NAME} or ${NAME:-default} with a plain default", "a variable within the ${…} of another is not replaced")
+	}
 	text, unset := expand(text, r.o.lookup)
 	for _, name := range unset {
 		r.warn(at, "set it, or write ${"+shorten(name)+":-default}", "the variable ${%s} is not set", shorten(name))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,34 @@ warning main.conf:12:5: an input has several names; the first one counts; remove
 warning main.conf:4:5: the service key 'flsuh' is unknown and has no effect; did you mean 'flush'?
 warning main.conf:5:5: the service key '@set' is unknown and has no effect
 `)
+}
+
+func TestServiceKeysThatAFileSetsTwiceAreWarnedAbout(t *testing.T) {
+	f := func(name, archive, want string) {
+		t.Helper()
+		tree, err := Load(filepath.Join(write(t, archive), name), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range tree.Warnings {
+			got = append(got, fmt.Sprintf("%d:%d %s", w.Pos.Line, w.Pos.Col, w.Msg[:min(len(w.Msg), 28)]))
+		}
+		if s := strings.Join(got, "\n"); s != want {
+			t.Errorf("got %s, want %s", s, want)
+		}
+	}
+	f("a.conf", "-- a.conf --\n[SERVICE]\n  Flush 1\n  Grace 3\n[SERVICE]\n  flush 2", "5:3 'flush' is set again, after ")
+	f("a.yaml", "-- a.yaml --\nservice: {flush: 1, flush: 2}", "1:21 'flush' is set again, after ")
+	f("a.conf", "-- a.conf --\n[SERVICE]\n  Flush 1\n@INCLUDE b.conf\n-- b.conf --\n[SERVICE]\n  Flush 2", "")
+	f("a.conf", "-- a.conf --\n[SERVICE]\n  Parsers_File p.conf\n  Parsers_File q.conf\n-- p.conf --\n#\n-- q.conf --\n#", "")
+}
+
+func TestVariablesWithinVariablesAreWarnedAbout(t *testing.T) {
+	tree, err := Load(filepath.Join(write(t, "-- a.conf --\n[INPUT]\n  Name dummy\n  Tag ${A:-${B}}\n  Alias ${A:-x}y${A:-z}"), "a.conf"), Options{})
+	if err != nil || len(tree.Warnings) != 1 || !strings.Contains(tree.Warnings[0].Error(), "3:7: a variable within") {
+		t.Error(err, tree.Warnings)
+	}
 }
 
 func TestIndentedHeadersAndNULCharactersAreNamed(t *testing.T) {

@@ -298,10 +298,18 @@ func ServiceOf(t *Tree) (Service, error) {
 func (r *reader) checkService(props []option.Property) {
 	var s Service
 	opts := ServiceOptions(&s)
+	last := map[string]option.Pos{}
 	for _, p := range props {
-		if !option.Knows(opts, p.Key) {
+		i := slices.IndexFunc(opts, func(o option.Option) bool { return p.Is(o.Name) })
+		if i < 0 {
 			r.warn(p.Pos, option.Suggest(p.Key, option.Names(opts)), "the service key '%s' is unknown and has no effect", shorten(p.Key))
+			continue
 		}
+		// What one file says may override another on purpose.
+		if earlier, again := last[opts[i].Name]; again && !opts[i].Repeats && earlier.File == p.Pos.File {
+			r.warn(p.Pos, "remove one of them", "'%s' is set again, after %v; the last one counts", p.Key, earlier)
+		}
+		last[opts[i].Name] = p.Pos
 	}
 }
 

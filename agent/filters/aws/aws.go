@@ -54,7 +54,7 @@ func (c *config) Options() []option.Option {
 		option.Switch("tags_enabled", &c.tags).Default("false").Help("Add the instance's tags, each under its name. The instance must allow tags in metadata."),
 		option.String("tags_include", &c.include).Default("").Help("Add only these tags, separated by commas."),
 		option.String("tags_exclude", &c.exclude).Default("").Help("Add all tags but these, separated by commas."),
-		option.Var("retry_interval_s", "integer", &c.retry, option.AtLeast(option.ParseInt, 0)).Default("300").
+		option.Var("retry_interval_s", "integer", &c.retry, option.Between(option.ParseInt, 0, 1<<31)).Default("300").
 			Help("Seconds until what could not be fetched is tried again."),
 		option.Switch("enable_entity", &c.entity).Default("false").
 			Help("Add instance and account also as aws_entity_ec2_instance_id and aws_entity_account_id, from which CloudWatch makes an entity."),

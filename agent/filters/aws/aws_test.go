@@ -195,6 +195,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		}
 	}
 	f("is none of 'v1', 'v2'", "imds_version v3")
+	f("is not between 0 and", "retry_interval_s 10000000000")
 	f("exclude each other", "tags_enabled on", "tags_include a", "tags_exclude b")
 }
 

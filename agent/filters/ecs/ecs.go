@@ -107,6 +107,9 @@ type entry struct {
 	until  time.Time
 }
 
+// maxFailed bounds the tags that are remembered because they have no task.
+const maxFailed = 10_000
+
 // pause is how long the agent is left alone after it did not answer, so that it holds up little.
 const pause = 5 * time.Second
 
@@ -209,6 +212,9 @@ func (f *filter) task(ctx context.Context, tag string, now time.Time) []event.Fi
 func (f *filter) fail(tag string, now time.Time, err error) {
 	bad := f.failed[tag]
 	if bad == nil {
+		if len(f.failed) >= maxFailed {
+			clear(f.failed)
+		}
 		bad = &entry{}
 		f.failed[tag] = bad
 	}

@@ -165,3 +165,13 @@ func TestItConforms(t *testing.T) {
 	}
 	filtertest.Conform(t, Plugin, "ecs_meta_host "+at.Hostname(), "ecs_meta_port "+at.Port(), "add cluster $ClusterName", "cluster_metadata_only on")
 }
+
+func TestManyStrangeTagsAreNotAllRemembered(t *testing.T) {
+	f, _ := begin(t, &container{}, "ecs_tag_prefix ecs.", "add cluster $ClusterName")
+	for i := range maxFailed + 10 {
+		pass(t, f, fmt.Sprintf("other.%d", i))
+	}
+	if len(f.failed) > maxFailed {
+		t.Errorf("%d tags are remembered", len(f.failed))
+	}
+}

@@ -100,12 +100,19 @@ type filter struct {
 	fields []event.Field            // … and these are
 }
 
-// maxKnown bounds the addresses that are remembered.
-const maxKnown = 10_000
+// maxKnown bounds the addresses that are remembered, maxAddress how long they may be: a zone has no end.
+const (
+	maxKnown   = 10_000
+	maxAddress = 64
+)
 
-// Start opens the database.
-func (f *filter) Start(context.Context) (err error) {
-	if f.db, err = maxminddb.Open(f.database.Text); err != nil {
+// Start reads the database into memory. Mapped there, one that is overwritten in place would end the agent.
+func (f *filter) Start(context.Context) error {
+	data, err := os.ReadFile(f.database.Text)
+	if err == nil {
+		f.db, err = maxminddb.OpenBytes(data)
+	}
+	if err != nil {
 		return fmt.Errorf("open the database '%s': %w", f.database.Text, err)
 	}
 	f.known = map[string][]event.Value{}
@@ -156,23 +163,25 @@ func (f *filter) find(key, text []byte) {
 	}
 }
 
-// lookup returns what each record adds for an address.
+// lookup returns what each record adds for an address; nil when text is none.
 func (f *filter) lookup(text []byte) []event.Value {
 	if values, ok := f.known[string(text)]; ok {
 		return values
 	}
-	if len(f.known) >= maxKnown {
-		clear(f.known)
+	ip, err := netip.ParseAddr(string(text[:min(len(text), maxAddress)]))
+	if err != nil || len(text) > maxAddress {
+		return nil
+	}
+	var entry any
+	if found := f.db.Lookup(ip.Unmap()); !found.Found() || found.Decode(&entry) != nil {
+		entry = nil
 	}
 	values := make([]event.Value, len(f.records))
-	var entry any
-	if ip, err := netip.ParseAddr(string(text)); err == nil {
-		if found := f.db.Lookup(ip.Unmap()); !found.Found() || found.Decode(&entry) != nil {
-			entry = nil
-		}
-	}
 	for i, r := range f.records {
 		values[i] = encode(value(entry, r.path))
+	}
+	if len(f.known) >= maxKnown {
+		clear(f.known)
 	}
 	f.known[string(text)] = values
 	return values

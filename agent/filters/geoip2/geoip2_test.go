@@ -141,3 +141,35 @@ func BenchmarkNewAddresses(b *testing.B) {
 func TestItConforms(t *testing.T) {
 	filtertest.Conform(t, Plugin, "database "+database(t), "lookup_key log", "record country log %{country.iso_code}")
 }
+
+func TestWhatIsNoAddressIsNotRemembered(t *testing.T) {
+	p, err := filtertest.Build(started(), filtertest.Properties("database "+database(t), "lookup_key ip", "record c ip %{country.iso_code}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := p.(*filter)
+	for _, text := range []string{"192.0.2.7", strings.Repeat("x", 1<<20), "fe80::1%" + strings.Repeat("x", 1<<20)} {
+		f.lookup([]byte(text))
+	}
+	if len(f.known) != 1 {
+		t.Errorf("%d texts are remembered", len(f.known))
+	}
+}
+
+func TestADatabaseThatIsOverwrittenInPlaceEndsNothing(t *testing.T) {
+	path := database(t)
+	p, err := filtertest.Build(started(), filtertest.Properties("database "+path, "lookup_key ip", "record c ip %{country.iso_code}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	b := filtertest.Batch(t, `{"ip":"192.0.2.7"}`)
+	if err := p.Filter(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(filtertest.Lines(b), "\n"); got != `{"ip":"192.0.2.7","c":"NO"}` {
+		t.Error(got)
+	}
+}

@@ -189,6 +189,8 @@ func (c *client) open(ctx context.Context, path string) (*http.Response, error) 
 		return resp, nil
 	case http.StatusNotFound:
 		err = errNotFound
+	case http.StatusGone:
+		err = errExpired
 	case http.StatusUnauthorized:
 		c.tokens.forget()
 		err = fmt.Errorf("%s refuses the token (401); see kube_token_file and kube_token_command", c.what)

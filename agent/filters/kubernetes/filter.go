@@ -41,8 +41,11 @@ type origin struct {
 	wishes
 }
 
-// maxOrigins bounds what is remembered.
-const maxOrigins = 10_000
+// These bound what is remembered: anybody can write a CONTAINER_NAME to the journal.
+const (
+	maxOrigins = 10_000
+	maxName    = 4096 // bytes; more than the path of a file
+)
 
 // Start reads what the agent's own pod knows. It waits for nobody.
 func (f *filter) Start(context.Context) error {
@@ -121,8 +124,9 @@ func (f *filter) origin(ctx context.Context, tag string) *origin {
 		if len(f.origins) >= maxOrigins {
 			clear(f.origins)
 		}
-		o = f.identify(tag)
-		f.origins[tag] = o
+		if o = f.identify(tag); len(tag) <= maxName {
+			f.origins[tag] = o
+		}
 	}
 	if !o.ok {
 		f.strange.Error(f.log, fmt.Sprintf("'%s' does not name a pod, its records go on without metadata; check kube_tag_prefix and the input's tag, or set regex_parser", tag))

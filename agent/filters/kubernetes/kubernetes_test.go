@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/filtertest"
 	"github.com/fluent/fluent-bit-go/event"
@@ -281,6 +282,8 @@ func TestFaultsAreExplained(t *testing.T) {
 	f("kube_ca_file: "+junk+" holds no certificate", "kube_ca_file "+junk)
 	f("kube_ca_path: ", "kube_ca_path /nowhere")
 	f("pod.map: no such file", "aws_use_pod_association on", "aws_pod_service_preload_cache_dir "+filepath.Dir(junk)+"/pod")
+	f("is not between 1 and", "aws_pod_service_map_refresh_interval 10000000000")
+	f("is not between 0 and", "aws_pod_service_map_ttl 10000000000")
 }
 
 // started starts what it builds.
@@ -351,5 +354,25 @@ func BenchmarkMerge(b *testing.B) {
 		if err := p.Filter(context.Background(), batch); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestAKeyThatComesOftenIsTakenOutOnce(t *testing.T) {
+	f, _ := build(t, "merge_log on", "use_tag_for_meta on")
+	line := `{"log":"{` + strings.Repeat(`\"kubernetes\":1,`, 50_000) + `\"a\":1}"}`
+	began := time.Now()
+	if got := pass(t, f, shopTag, line); !strings.Contains(got, `1}","a":1,"kubernetes":{"pod_name"`) {
+		t.Error(got[len(got)-200:])
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestNamesWithoutEndAreNotRemembered(t *testing.T) {
+	f, _ := build(t, "use_journal on", nobody)
+	pass(t, f, "journal", `{"CONTAINER_NAME":"`+strings.Repeat("x", 1<<20)+`"}`, `{"CONTAINER_NAME":"short"}`)
+	if len(f.origins) != 1 {
+		t.Errorf("%d names are remembered", len(f.origins))
 	}
 }

@@ -35,7 +35,7 @@ func (f *filter) mergeLog(body event.Value, parser plugin.Parser, add []event.Fi
 		}
 	}
 	f.fields = slices.DeleteFunc(f.fields, func(own event.Field) bool { // what is added takes the place of what is called so
-		return slices.ContainsFunc(add, func(a event.Field) bool { return bytes.Equal(own.Key, a.Key) })
+		return enrich.Has(add, own.Key)
 	})
 	f.fields = append(f.fields, add...)
 	return t

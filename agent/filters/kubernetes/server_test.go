@@ -24,7 +24,6 @@ type cluster struct {
 	asked  []string          // paths
 	events chan string       // of watches
 	hang   chan struct{}     // it does not answer until this is closed
-	shuts  bool              // it ends watches at once
 }
 
 func newCluster() *cluster {
@@ -84,9 +83,6 @@ func (c *cluster) list() string {
 
 func (c *cluster) serveWatch(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
-	if c.shuts {
-		return
-	}
 	w.(http.Flusher).Flush()
 	for {
 		select {
@@ -251,21 +247,6 @@ func TestTheNodesPodsAreWatched(t *testing.T) {
 	}
 }
 
-func TestAServerThatEndsWatchesAtOnceIsNotAskedAllTheTime(t *testing.T) {
-	c := newCluster()
-	c.shuts = true
-	k, _ := build(t, serve(t, c))
-	t.Setenv("NODE_NAME", "node-a")
-	ctx, cancel := context.WithTimeout(context.Background(), 2*shortestWatch)
-	defer cancel()
-	if err := k.Background(ctx); err != nil {
-		t.Error(err)
-	}
-	if n := c.questions("watch=1"); n < 1 || n > 3 {
-		t.Errorf("%d watches in %v", n, 2*shortestWatch)
-	}
-}
-
 func TestTheNodeIsThatOfTheAgentsOwnPod(t *testing.T) {
 	c := newCluster()
 	file := filepath.Join(t.TempDir(), "namespace")
@@ -396,5 +377,59 @@ func TestEntitiesOfCloudWatchAreAdded(t *testing.T) {
 	k, log := build(t, serve(t, c), "aws_use_pod_association on", "set_platform k8s", "aws_pod_service_preload_cache_dir "+file)
 	if got := pass(t, k, shopTag, `{"a":1}`); !strings.Contains(got, `"aws_entity_service_name":"s","aws_entity_platform":"k8s","aws_entity_cluster":"north","aws_entity_workload":"web"`) {
 		t.Error(got, log)
+	}
+}
+
+func TestWatchesThatEndAtOnceAreNotAskedForWithoutAPause(t *testing.T) {
+	for _, answer := range []string{"", `{"type":"ERROR","object":{"code":410}}`, "410"} {
+		c := newCluster()
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("watch") == "" {
+				c.ServeHTTP(w, r)
+				return
+			}
+			c.mu.Lock()
+			c.asked = append(c.asked, r.URL.RequestURI())
+			c.mu.Unlock()
+			if answer == "410" {
+				w.WriteHeader(http.StatusGone)
+			}
+			fmt.Fprint(w, answer)
+		}))
+		t.Cleanup(s.Close)
+		f, log := build(t, "kube_url "+s.URL)
+		t.Setenv("NODE_NAME", "node-a")
+		ctx, stop := context.WithTimeout(t.Context(), time.Second/2)
+		f.store.watch(ctx)
+		stop()
+		if n := c.questions("watch=1"); n > 3 {
+			t.Errorf("%q: %d watches within half a second", answer, n)
+		}
+		if log.String() != "" {
+			t.Errorf("%q: logged %s", answer, log)
+		}
+	}
+}
+
+func TestTheLastLinesOfAPodThatIsGoneHaveItsMetadata(t *testing.T) {
+	c := newCluster()
+	f, _ := build(t, serve(t, c), "kube_meta_cache_ttl 1h")
+	pass(t, f, shopTag, `{"a":1}`)
+	delete(c.pods, "shop/web-1")
+	expire := func() {
+		for _, e := range f.store.pods {
+			e.until = time.Now().Add(-time.Second)
+		}
+	}
+	expire()
+	if got := pass(t, f, shopTag, `{"a":1}`); got != `{"a":1,`+fromAPI+"}" {
+		t.Error(got)
+	}
+	for _, e := range f.store.pods {
+		e.gone = time.Now().Add(-keepGone)
+	}
+	expire()
+	if got := pass(t, f, shopTag, `{"a":1}`); got != `{"a":1,`+fromTag+"}" {
+		t.Error(got)
 	}
 }

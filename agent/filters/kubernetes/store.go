@@ -92,11 +92,29 @@ func (s *store) pod(ctx context.Context, key podKey) *pod {
 		s.failed(fmt.Sprintf("pod %s/%s", key.namespace, key.name), err)
 		return old
 	}
+	if p == nil && s.late(key, now) {
+		return old
+	}
 	if p == nil {
 		s.missing.Error(s.log, fmt.Sprintf("there is no pod %s/%s, its records get what their tag tells", key.namespace, key.name))
 	}
 	s.notePod(key, p, now)
 	return p
+}
+
+// late reports whether a pod that the cluster does not know any more went lately, and keeps it a while.
+func (s *store) late(key podKey, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.pods[key]
+	if e == nil || !e.known {
+		return false
+	}
+	if e.gone.IsZero() {
+		e.gone = now
+	}
+	e.until = now.Add(askAgain)
+	return now.Sub(e.gone) < keepGone
 }
 
 // get returns what is known and whether it may still be believed.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/accessor"
 	"github.com/fluent/fluent-bit-go/agent/internal/condition"
+	"github.com/fluent/fluent-bit-go/agent/internal/ticker"
 	"github.com/fluent/fluent-bit-go/agent/internal/words"
 	"github.com/fluent/fluent-bit-go/metric"
 	"github.com/fluent/fluent-bit-go/option"
@@ -35,7 +35,7 @@ type config struct {
 	kubernetes                       bool
 	bounds                           []float64
 	tag                              string
-	sec, nsec                        int
+	interval                         ticker.Interval
 	discard                          bool
 	emitter                          string
 	limit                            int64
@@ -68,8 +68,8 @@ func (c *config) Options() []option.Option {
 		option.String("tag", &c.tag).Help("Tag of the metrics. Required."),
 		option.String("emitter_name", &c.emitter).Help("Has no effect: there is no hidden input here that could have a name."),
 		option.Size("emitter_mem_buf_limit", &c.limit).Default("10M").Help("Has no effect: the metrics' memory is bounded by the number of their label values."),
-		option.Int("flush_interval_sec", &c.sec).Default("0").Help("Seconds between two emissions. With both intervals 0 the metrics are emitted with every batch of records."),
-		option.Int("flush_interval_nsec", &c.nsec).Default("0").Help("Nanoseconds between two emissions, on top of flush_interval_sec."),
+		option.Int("flush_interval_sec", &c.interval.Sec).Default("0").Help("Seconds between two emissions. With both intervals 0 the metrics are emitted with every batch of records."),
+		option.Int("flush_interval_nsec", &c.interval.Nsec).Default("0").Help("Nanoseconds between two emissions, on top of flush_interval_sec."),
 		option.Switch("discard_logs", &c.discard).Default("false").Help("Drop all records that come here, whether they were measured or not."),
 	}
 }
@@ -144,8 +144,7 @@ func (c *config) New(env plugin.Env) (plugin.Filter, error) {
 	slices.Sort(bounds)
 	f := &filter{
 		rules: c.rules, labels: append(labels, c.labels...), mode: c.mode, value: c.value, tag: c.tag, discard: c.discard,
-		interval: time.Duration(max(0, c.sec))*time.Second + time.Duration(max(0, c.nsec)),
-		emit:     env.Emit, log: env.Log,
+		interval: c.interval.Period(0), emit: env.Emit, log: env.Log,
 		emitted: env.Metrics.Counter("emit_records_total", "Total number of emitted records"),
 		own:     metric.NewRegistry(c.namespace, c.subsystem), known: map[string]series{},
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,10 +125,10 @@ func (f *filter) add() series {
 	return s
 }
 
-// number reads a value, a number or a text that begins with one.
+// number reads a value, a number or a text that begins with one. NaN would stay in a histogram's sum for good.
 func number(v event.Value) (float64, bool) {
 	if f, ok := v.Float(); ok {
-		return f, true
+		return f, !math.IsNaN(f)
 	}
 	if n, ok := v.Int(); ok {
 		return float64(n), true

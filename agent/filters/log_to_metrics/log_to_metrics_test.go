@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -254,5 +255,37 @@ func TestMeasuringKnownSeriesDoesNotAllocate(t *testing.T) {
 		}
 	}); n > 1 {
 		t.Errorf("%v allocations per batch", n)
+	}
+}
+
+func TestWhatIsNotANumberIsLeftOut(t *testing.T) {
+	r := mustBuild(t, "metric_mode histogram", "value_field v", "bucket 1")
+	b := filtertest.Batch(t, `{"v":2}`)
+	b.Append(event.Time{Sec: 1}, nil, event.AppendFloat(event.AppendStr(event.AppendMap(nil, 1), "v"), math.NaN()))
+	if err := r.f.Filter(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.last(); !strings.Contains(got, "_sum 2\n") || !strings.Contains(got, "_count 1\n") {
+		t.Error(got)
+	}
+}
+
+func TestLabelsThatHoldZeroBytesAreTheirOwn(t *testing.T) {
+	r := mustBuild(t, "label_field a", "label_field b")
+	r.send(t, `{"a":"x\u0000y","b":"z"}`, `{"a":"x","b":"y\u0000z"}`)
+	if n := strings.Count(r.last(), "\n"); n != 2 {
+		t.Errorf("%d series: %q", n, r.last())
+	}
+}
+
+func TestAnIntervalOfCenturiesIsOne(t *testing.T) {
+	r := mustBuild(t, "flush_interval_sec 10000000000")
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := r.f.Background(ctx); err != nil {
+		t.Error(err)
+	}
+	if r.f.interval <= 0 {
+		t.Error(r.f.interval)
 	}
 }

@@ -38,3 +38,15 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+func TestLongKeysAreNotKept(t *testing.T) {
+	var w words
+	for _, n := range []int{1, maxKey, maxKey + 1, 1 << 20} {
+		if k := w.key(make([]byte, n)); len(k) != n {
+			t.Error(n, len(k))
+		}
+	}
+	if len(w.keys) != 2 {
+		t.Errorf("%d keys are kept", len(w.keys))
+	}
+}

@@ -25,6 +25,7 @@ const (
 	maxWord  = 32   // longer texts seldom repeat
 	maxSlots = 1024 // a power of two
 	maxKeys  = 4096
+	maxKey   = 256 // bytes of a key that is kept
 )
 
 func (w *words) text(b []byte) lua.LValue {
@@ -44,6 +45,9 @@ func (w *words) text(b []byte) lua.LValue {
 
 // key returns the text of a map's key.
 func (w *words) key(b []byte) string {
+	if len(b) > maxKey {
+		return string(b)
+	}
 	if k, ok := w.keys[string(b)]; ok {
 		return k
 	}

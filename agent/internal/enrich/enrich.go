@@ -10,14 +10,15 @@ import (
 // Append appends to dst the fields of body and then those of add. A key of body that is among add's goes.
 func Append(dst []event.Field, body event.Value, add []event.Field) []event.Field {
 	for k, v := range body.Pairs() {
-		if !has(add, k) {
+		if !Has(add, k) {
 			dst = append(dst, event.Field{Key: k, Val: v})
 		}
 	}
 	return append(dst, add...)
 }
 
-func has(fields []event.Field, key event.Value) bool {
+// Has reports whether one of fields has that key.
+func Has(fields []event.Field, key event.Value) bool {
 	for i := range fields {
 		if bytes.Equal(fields[i].Key, key) {
 			return true

@@ -112,6 +112,9 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return &c
 }
 
+// oneLine keeps what is logged, such as a tag, from looking like a line of its own: only an indented one follows.
+var oneLine = strings.NewReplacer("\n", "\n    ", "\r", `\r`, "\x1b", `\x1b`)
+
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	component, attrs := h.component, h.suffix
 	r.Attrs(func(a slog.Attr) bool {
@@ -130,6 +133,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	if h.mask != nil {
 		text = h.mask.Replace(text)
 	}
+	text = oneLine.Replace(text)
 	if h.suppress > 0 {
 		hidden, show := h.last.pass(text, r.Time, h.suppress)
 		if !show {

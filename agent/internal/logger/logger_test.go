@@ -28,6 +28,15 @@ func TestLinesLookLikeFluentBits(t *testing.T) {
 	want(LevelTrace, "x", nil, `\[trace\] \[input:cpu:cpu\.0\] x`)
 }
 
+func TestDataForgeNoLines(t *testing.T) {
+	var out bytes.Buffer
+	New(NewSink(&out, false), "input:http:http.0", Options{}).Warn("no route for 'a\n[2026/01/01 00:00:00.000] [error] [engine] forged\r\x1b[2K'\n")
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 2 || lines[1] != `    [2026/01/01 00:00:00.000] [error] [engine] forged\r\x1b[2K'` {
+		t.Errorf("got %q", lines)
+	}
+}
+
 func TestLevelHidesWhatIsBelow(t *testing.T) {
 	var out bytes.Buffer
 	log := New(NewSink(&out, false), "", Options{Level: slog.LevelWarn})

@@ -7,9 +7,14 @@ import (
 	"github.com/fluent/fluent-bit-go/event"
 )
 
-// maxGroups bounds the memory of one span of time: a GROUP BY over something like a request's number must
-// not eat the agent.
-const maxGroups = 100_000
+// These bound the memory of one span of time, and of a whole window: a GROUP BY over something like a request's
+// number must not eat the agent.
+const (
+	maxGroups = 100_000
+	maxSize   = 128 << 20
+	perCell   = 96 // bytes
+	perGroup  = 192
+)
 
 // Groups are the aggregates over a run of records, by the values of the keys of GROUP BY.
 type Groups struct {
@@ -18,6 +23,8 @@ type Groups struct {
 	byKey    map[string]*group
 	order    []*group // as they came
 	records  int
+	size     int // about what the groups take, in bytes
+	others   int // what other groups of the window take
 	overflow int // records of groups that found no room
 	scratch  []byte
 }
@@ -58,6 +65,12 @@ func (g *Groups) Len() int { return g.records }
 // Overflow returns how many records were left out because they belong to too many groups.
 func (g *Groups) Overflow() int { return g.overflow }
 
+// Size returns about how many bytes the groups take.
+func (g *Groups) Size() int { return g.size }
+
+// Leave has the groups leave room for others of so many bytes.
+func (g *Groups) Leave(others int) { g.others = others }
+
 // Add takes the row's record in. Records without one of the keys of GROUP BY belong to no group.
 func (g *Groups) Add(r *Row) {
 	key, ok := g.key(r)
@@ -66,7 +79,7 @@ func (g *Groups) Add(r *Row) {
 	}
 	gr := g.byKey[string(key)]
 	if gr == nil {
-		if len(g.order) >= maxGroups {
+		if len(g.order) >= maxGroups || g.size+g.others >= maxSize {
 			g.overflow++
 			return
 		}
@@ -89,6 +102,7 @@ func (g *Groups) Add(r *Row) {
 
 func (g *Groups) add(key string) *group {
 	gr := &group{key: key, cells: make([]cell, len(g.q.Columns))}
+	g.size += perGroup + perCell*len(gr.cells) + 2*len(key) // the values are as long as the key
 	g.byKey[key] = gr
 	g.order = append(g.order, gr)
 	return gr
@@ -118,6 +132,8 @@ func (g *Groups) key(r *Row) (key []byte, ok bool) {
 			if x.kind == integer && int64(x.float()) != x.i {
 				dst = event.AppendInt(dst, x.i) // too large to be told apart as a float
 			}
+		} else if s := v.Str(); s != nil {
+			dst = event.AppendStr(dst, s) // others may have written the length in more bytes
 		} else {
 			dst = append(dst, v...)
 		}

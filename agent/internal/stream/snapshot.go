@@ -21,6 +21,9 @@ type snapshot struct {
 	full    bool // that it was cut short was said
 }
 
+// perRecord is about what a record takes beside its bytes.
+const perRecord = 96
+
 type keptRecord struct {
 	time event.Time
 	meta event.Value
@@ -38,7 +41,7 @@ func (s *snapshot) take(b *event.Batch, log *slog.Logger) {
 		raw := append(append([]byte(nil), r.Meta()...), r.Body()...)
 		n := len(r.Meta())
 		s.kept = append(s.kept, keptRecord{r.Time(), raw[:n:n], raw[n:]})
-		s.size += len(raw)
+		s.size += len(raw) + perRecord
 		s.trim(r.Time(), log)
 	}
 }
@@ -57,7 +60,7 @@ func (s *snapshot) trim(now event.Time, log *slog.Logger) {
 			s.full = true
 			log.Warn(fmt.Sprintf("the snapshot holds %d bytes and keeps no more; its oldest records go before their time. Give it a smaller LIMIT or fewer seconds", s.size))
 		}
-		s.size -= len(old.meta) + len(old.body)
+		s.size -= len(old.meta) + len(old.body) + perRecord
 		*old = keptRecord{}
 	}
 	s.kept = s.kept[n:]

@@ -152,6 +152,11 @@ func (t *Task) step(due bool, emit func(*event.Batch)) {
 		if n := int(t.Query.Window.Size / t.Query.Window.Pane()); len(t.panes) > n {
 			t.panes = t.panes[len(t.panes)-n:]
 		}
+		held := 0
+		for _, p := range t.panes {
+			held += p.Size()
+		}
+		t.open.Leave(held)
 		if due {
 			g = sql.NewGroups(t.Query, t.numbers)
 			for _, p := range t.panes {

@@ -155,3 +155,15 @@ func TestASnapshotKeepsTheLastRecordsUntilItIsFlushed(t *testing.T) {
 	f("CREATE SNAPSHOT s WITH (seconds='3') AS SELECT * FROM TAG:'in';", "101 102 103 104")
 	f("CREATE SNAPSHOT s WITH (seconds='3') AS SELECT * FROM TAG:'in' LIMIT 10;", "101 102 103 104")
 }
+
+func TestATextIsTheSameGroupHoweverItIsEncoded(t *testing.T) {
+	x := task(t, "CREATE STREAM s AS SELECT k, COUNT(*) AS n FROM TAG:'in' GROUP BY k;")
+	b := event.New("in")
+	b.Append(event.Time{Sec: 1}, nil, event.Value{0x81, 0xa1, 'k', 0xa1, 'v'})
+	b.Append(event.Time{Sec: 1}, nil, event.Value{0x81, 0xa1, 'k', 0xd9, 1, 'v'})
+	out := event.New("out")
+	x.Take(b, out, nil)
+	if got := text(out); got != `{"k":"v","n":2}` {
+		t.Error(got)
+	}
+}

@@ -84,7 +84,7 @@ type merged struct {
 func (m *merger) add(s *metric.Set, static []metric.Label) {
 	for i := range s.Families {
 		f := s.Families[i]
-		full := name(f.FullName(), true)
+		full := metric.PrometheusName(f.FullName(), true)
 		if full != f.FullName() {
 			f.Namespace, f.Subsystem, f.Name = "", "", full
 		}

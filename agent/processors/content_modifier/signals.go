@@ -160,7 +160,8 @@ func (f *filter) labels(dst []byte, family event.Value) ([]byte, bool) {
 	for n := range family.Get("meta").Get("labels").Elems() {
 		names = append(names, n)
 	}
-	var results []event.Value // of each sample, as a map
+	var results []event.Value  // of each sample, as a map
+	places := map[string]int{} // in used
 	changed := false
 	for sample := range family.Get("values").Elems() {
 		var pairs []event.Field
@@ -175,7 +176,8 @@ func (f *filter) labels(dst []byte, family event.Value) ([]byte, bool) {
 		changed = changed || did
 		results = append(results, event.AppendMapOf(nil, fields))
 		for _, l := range fields {
-			if indexOf(used, l.Key) < 0 {
+			if _, known := places[nameOf(l.Key)]; !known {
+				places[nameOf(l.Key)] = len(used)
 				used = append(used, append(event.Value(nil), l.Key...))
 			}
 		}
@@ -193,22 +195,22 @@ func (f *filter) labels(dst []byte, family event.Value) ([]byte, bool) {
 	i := -1
 	return rewrite(dst, named, []string{"values", each}, func(dst []byte, sample event.Value) ([]byte, bool) {
 		i++
-		return f.appendSample(dst, sample, used, results[i]), true
+		return f.appendSample(dst, sample, places, results[i]), true
 	})
 }
 
-// appendSample appends a sample with the labels that a map holds, in the order of their names.
-func (f *filter) appendSample(dst []byte, sample event.Value, names []event.Value, labels event.Value) []byte {
-	list := event.AppendArray(nil, len(names))
-	of := event.AppendFields(nil, labels)
-	for _, n := range names {
-		val := event.Value{0xc0} // this sample has no such label
-		for _, l := range of {
-			if same(l.Key, n) {
-				val = l.Val
-			}
+// appendSample appends a sample with the labels that a map holds, each in the place that its name has.
+func (f *filter) appendSample(dst []byte, sample event.Value, places map[string]int, labels event.Value) []byte {
+	values := make([]event.Value, len(places))
+	for k, v := range labels.Pairs() {
+		values[places[nameOf(k)]] = v
+	}
+	list := event.AppendArray(nil, len(values))
+	for _, v := range values {
+		if v == nil {
+			v = event.Value{0xc0} // this sample has no such label
 		}
-		list = f.appendLabel(list, val)
+		list = f.appendLabel(list, v)
 	}
 	fields := event.AppendFields(nil, sample)
 	kept := fields[:0]
@@ -217,17 +219,16 @@ func (f *filter) appendSample(dst []byte, sample event.Value, names []event.Valu
 			kept = append(kept, l)
 		}
 	}
-	if len(names) > 0 {
+	if len(values) > 0 {
 		kept = append(kept, event.Field{Key: event.AppendStr(nil, "labels"), Val: list})
 	}
 	return event.AppendMapOf(dst, kept)
 }
 
-func indexOf(list []event.Value, v event.Value) int {
-	for i := range list {
-		if same(list[i], v) {
-			return i
-		}
+// nameOf is the same for all encodings of a text.
+func nameOf(key event.Value) string {
+	if key.Type() == event.TypeStr {
+		return string(key.Str())
 	}
-	return -1
+	return string(key)
 }

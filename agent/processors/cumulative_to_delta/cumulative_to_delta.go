@@ -120,12 +120,12 @@ func (f *filter) turn(set *metric.Set, x *metric.Family, p *metric.Point, now ti
 		}
 		return f.initial == keep || f.initial == auto && since >= f.began.UnixNano()
 	}
-	f.order.MoveToBack(e)
 	s := e.Value.(*state)
-	s.seen = now
 	if p.Time <= s.last.Time {
-		return false // older than what was counted already
+		return false // older than what was counted already; a time from the future is forgotten when it is stale
 	}
+	f.order.MoveToBack(e)
+	s.seen = now
 	last := s.last
 	s.last = *p
 	d, ok := difference(x.Type, p, &last)
@@ -156,7 +156,7 @@ func (f *filter) remember(key string, p metric.Point, now time.Time) {
 func appendKey(dst []byte, set *metric.Set, x *metric.Family, p *metric.Point) []byte {
 	text := func(s string) { dst = append(append(dst, s...), 0) }
 	text(x.FullName())
-	text(x.Type.String())
+	dst = append(dst, byte(x.Type)) // its name is the same for both kinds of histogram
 	for _, list := range [][]metric.Label{set.Labels, p.Labels} {
 		for _, l := range list {
 			text(l.Name)

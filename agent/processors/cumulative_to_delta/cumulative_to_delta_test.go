@@ -217,3 +217,30 @@ func TestSeriesAreForgotten(t *testing.T) {
 		want(t, r.counters(3, 3), "1 -")
 	})
 }
+
+func TestASeriesThatBecomesAnotherKindOfHistogramBeginsAnew(t *testing.T) {
+	r := build(t)
+	plain := metric.Family{Type: metric.TypeHistogram, Aggregation: metric.Cumulative, Points: []metric.Point{{Buckets: &metric.Buckets{Counts: []uint64{1}, Count: 1}}}}
+	exponential := metric.Family{Type: metric.TypeExponential, Aggregation: metric.Cumulative, Points: []metric.Point{{Exponential: &metric.Exponential{Count: 2, Positive: []uint64{2}}}}}
+	for _, f := range []metric.Family{plain, exponential, plain} {
+		f.Points = []metric.Point{f.Points[0]}
+		if got := r.send(f); len(got) > 0 && f.Type == metric.TypeExponential {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
+func TestAClockThatWasAheadSilencesASeriesOnlyForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := build(t, "max_staleness 1m")
+		r.time += 1e18
+		r.counters(1)
+		r.time -= 1e18
+		want(t, r.counters(2), "-")
+		time.Sleep(50 * time.Second)
+		want(t, r.counters(3), "-")
+		time.Sleep(50 * time.Second)
+		want(t, r.counters(4), "-") // the first of the series that begins anew
+		want(t, r.counters(6), "2")
+	})
+}

@@ -115,3 +115,10 @@ h_count 7
 		t.Errorf("got:\n%s", got)
 	}
 }
+
+func TestTheOrderOfLabelsMakesNoOtherSeries(t *testing.T) {
+	const page = "# TYPE a counter\na{x=\"1\",y=\"2\"} 1\na{y=\"2\"} 4\n"
+	if got := filtertest.RunMetrics(t, Plugin, []string{"insert x 1"}, page); got != "a{y=\"2\",x=\"1\"} 5\n" {
+		t.Error(got)
+	}
+}

@@ -1,6 +1,11 @@
 package labels
 
-import "github.com/fluent/fluent-bit-go/metric"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/fluent/fluent-bit-go/metric"
+)
 
 // merge makes one point of those that an edit has left with the same labels: no receiver takes a series twice.
 // Counters and histograms add up, of the others the last counts.
@@ -8,9 +13,12 @@ func merge(f *metric.Family) {
 	seen := map[string]int{}
 	kept := f.Points[:0]
 	var key []byte
+	var labels []metric.Label
 	for _, p := range f.Points {
 		key = key[:0]
-		for _, l := range p.Labels {
+		labels = append(labels[:0], p.Labels...)
+		slices.SortFunc(labels, func(a, b metric.Label) int { return cmp.Compare(a.Name, b.Name) }) // their order tells nothing
+		for _, l := range labels {
 			key = append(append(append(append(key, l.Name...), 0), l.Value...), 0)
 		}
 		i, twice := seen[string(key)]
