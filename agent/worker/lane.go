@@ -122,7 +122,7 @@ func (l *lane) request(f wire.Frame) wire.Frame {
 
 // lost ends a worker that cannot be talked to any more.
 func (l *lane) lost(err error) error {
-	l.p.kill("its lane broke: " + err.Error())
+	l.p.broken("its lane broke: " + err.Error())
 	return l.p.failure()
 }
 
@@ -196,7 +196,7 @@ func (l *lane) receive(ctx context.Context, f wire.Frame, wait patience) (wire.F
 			return got, nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			l.p.kill("it closed a lane")
+			l.p.broken("it closed a lane")
 			return f, l.p.failure()
 		}
 		before := now

@@ -166,6 +166,18 @@ func (p *process) kill(why string) {
 	unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
 }
 
+// broken ends a process of which a socket is closed. Mostly that is because it dies, and how it died says more.
+func (p *process) broken(why string) {
+	select {
+	case <-p.exited:
+	case <-time.After(dying):
+		p.kill(why)
+	}
+}
+
+// dying is how long a process may take to be gone after its sockets.
+const dying = 200 * time.Millisecond
+
 // depart and arrive keep the list of what a crash report names.
 func (p *process) depart(f flight) {
 	p.mu.Lock()
@@ -218,7 +230,7 @@ func (p *process) readControl() {
 			return // by finish: the worker ends itself
 		}
 		if err != nil || n == 0 {
-			p.kill("it closed its control socket")
+			p.broken("it closed its control socket")
 			return
 		}
 		f, payload, err := wire.Parse(buf[:n])
@@ -255,7 +267,7 @@ func (p *process) call(ctx context.Context, f wire.Frame, payload string, timeou
 	if err := sendPacket(p.ctl, f, payload, fds); errors.Is(err, wire.ErrTooLong) {
 		return f, nil, err
 	} else if err != nil {
-		p.kill("sending to it failed: " + err.Error())
+		p.broken("sending to it failed: " + err.Error())
 		return f, nil, p.failure()
 	}
 	timer := time.NewTimer(timeout)
