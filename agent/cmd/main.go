@@ -78,7 +78,7 @@ func run(args []string, built plugin.Set, stdout, stderr io.Writer) int {
 	if c.Show != showNothing {
 		return c.show(ctx, built, stdout, stderr)
 	}
-	if c.WorkDir != "" && os.Getenv(detached) == "" { // a daemon begins where its parent went
+	if c.WorkDir != "" {
 		if err := os.Chdir(c.WorkDir); err != nil {
 			return fail(stderr, fmt.Errorf("command line: -w: %w", err), exitPlugin)
 		}
