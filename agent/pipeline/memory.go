@@ -235,8 +235,8 @@ func (m *memory) shrink() {
 		if s != nil {
 			continue // the spill is full: perhaps another is in a file
 		}
-		if m.limit <= 0 || m.used <= m.limit {
-			break // only many files are in memory, and all are being read
+		if !m.tight() {
+			break // what is too much is being read, and can go after that
 		}
 		m.mu.Unlock()
 		more := m.full() // asks outputs, which ask us
@@ -246,8 +246,24 @@ func (m *memory) shrink() {
 		}
 	}
 	m.trimming = false
-	m.stuck = m.limit > 0 && m.used > m.limit
+	m.stuck = m.tight()
 	m.changed()
+}
+
+// tight reports whether there is too much even without what outputs read right now, of which each has no more
+// than it has workers. Where the spill takes nothing, that counts as well.
+func (m *memory) tight() bool {
+	more := m.used - m.limit
+	if !m.spillFailed {
+		for _, l := range []*list.List{&m.aged, &m.fresh} {
+			for e := l.Front(); e != nil; e = e.Next() {
+				if s := e.Value.(*stored); s.place.users > 0 {
+					more -= s.place.size
+				}
+			}
+		}
+	}
+	return m.limit > 0 && more > 0
 }
 
 func (m *memory) over() bool {

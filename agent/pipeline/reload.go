@@ -135,7 +135,7 @@ func (r *Runner) Reload(ctx context.Context, next *Pipeline, drained func()) err
 	default:
 	}
 	r.draining.Go(func() {
-		gone.retire(next, r.ending.Done())
+		gone.retire(r, next)
 		drained()
 	})
 	return nil
@@ -175,9 +175,10 @@ func (in *input) move(p *Pipeline) {
 	in.home.Store(p)
 }
 
-// retire ends instances that are not part of the configuration any more. What an output cannot deliver in
-// time goes to its heir in next, if there is one.
-func (g *group) retire(next *Pipeline, ending <-chan struct{}) {
+// retire ends instances that next has no more. What an output cannot deliver in time goes to its heir, if
+// there is one.
+func (g *group) retire(r *Runner, next *Pipeline) {
+	ending := r.ending.Done()
 	g.stopInputs(unless(ending, after(next.set.Grace))) // those that the reload did not wait for
 	g.flush()
 	g.deliver(unless(ending, after(next.set.Grace)))
@@ -185,7 +186,7 @@ func (g *group) retire(next *Pipeline, ending <-chan struct{}) {
 		next.log.Warn("a plugin that was removed did not end in time")
 	}
 	for _, o := range g.outputs {
-		o.handOver(next)
+		o.handOver(r)
 	}
 	closeAll(g.parts(), time.Now().Add(closeTimeout))
 }
@@ -204,16 +205,18 @@ func unless(ending <-chan struct{}, deadline <-chan time.Time) <-chan time.Time 
 	return first
 }
 
-func (o *output) handOver(next *Pipeline) {
-	heir := o.heir(next)
-	if heir == nil {
-		if n := o.pending.count(); n > 0 {
-			o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed: those in files stay there, others are lost; raise grace, or keep the output until it has delivered", n))
-		}
-		o.abandon()
-		return
+// handOver gives what is left to the output that has taken o's place, in whatever pipeline runs by then: a heir
+// that was remembered would be one more thing that leads from each old pipeline to the next and keeps all of them.
+func (o *output) handOver(r *Runner) {
+	if n := o.pending.count(); n > 0 && o.heir(r.Pipeline()) == nil {
+		o.log.Error(fmt.Sprintf("%d chunks could not be delivered before the output was removed: those in files stay there, others are lost; raise grace, or keep the output until it has delivered", n))
 	}
 	o.end(func(d *delivery) {
+		heir := o.heir(r.Pipeline())
+		if heir == nil {
+			o.keep(d)
+			return
+		}
 		if d.over.Swap(true) {
 			return
 		}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/fluent/fluent-bit-go/agent/storage"
 )
@@ -379,5 +383,30 @@ func TestAnOutputIsKnownAgainUnderAnotherNumber(t *testing.T) {
 		if a, b := r.got.of("records sink.0"), r.got.of("records sink.1"); a != 0 || b != 5 {
 			t.Errorf("%d records came to the output that is new and %d to the one that was there, want 0 and 5", a, b)
 		}
+	})
+}
+
+func TestReloadsKeepNoOldPipelineInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const in, out = "input source tag=a n=50 pause=1", "output sink match=* alias=x key="
+		r := mustBuild(t, nil, in, out+"first")
+		old := []weak.Pointer[Pipeline]{weak.Make(r.p)}
+		reloading(t, r, func(run *Runner) {
+			r.p = nil
+			for i := range 10 {
+				time.Sleep(3*time.Second + time.Millisecond)
+				next := r.next(t, in, out+strconv.Itoa(i))
+				old = append(old, weak.Make(next))
+				if err := run.Reload(t.Context(), next, func() {}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(10 * time.Second)
+			runtime.GC()
+			old = slices.DeleteFunc(old, func(p weak.Pointer[Pipeline]) bool { return p.Value() == nil })
+			if len(old) > 2 { // the one that runs, and the first, which the input's Env knows
+				t.Errorf("%d pipelines are in memory", len(old))
+			}
+		})
 	})
 }

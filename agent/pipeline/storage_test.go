@@ -300,6 +300,25 @@ func TestMemoryBeyondTheBudgetIsSpilled(t *testing.T) {
 	})
 }
 
+func TestChunksThatAreBeingReadCostNoRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.MemoryBudget = 200_000 }),
+			"input source tag=a n=100 pause=1 size=40000", "output sink match=* mode=hang workers=4", "output sink match=*")
+		time.AfterFunc(105500*time.Millisecond, func() {
+			if n := r.got.of("records sink.1"); n != 100 {
+				t.Errorf("the healthy output got %d of 100 while the other hangs", n)
+			}
+		})
+		r.runFor(t, 200*time.Second)
+		if evicted, saved := r.p.lost[StorageFull].Load(), r.p.saved.records.Load(); evicted != 0 || saved != 100 {
+			t.Errorf("%d records were evicted and %d saved, of 100, with room in the spill", evicted, saved)
+		}
+		if strings.Contains(r.log.String(), "paused") {
+			t.Errorf("an output that hangs pauses the input:\n%s", r.log.String())
+		}
+	})
+}
+
 func TestSpillAtItsLimitCostsTheDeadOutputItsOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.MemoryBudget, s.Storage.SpillLimit = 300_000, 20_000 }),
