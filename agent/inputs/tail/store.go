@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/taildb"
 	"golang.org/x/sys/unix"
@@ -60,7 +61,8 @@ func (s *store) place(f *file, size int64, keep bool) error {
 		return s.db.Insert(context.Background(), &f.row)
 	}
 	f.row = row
-	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's
+	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's …
+	f.row.Created = max(row.Created, f.born())    // … until then
 	s.replaces(f, keep)
 	if keep {
 		return nil
@@ -102,10 +104,25 @@ func resume(f *file, row taildb.Row, size int64) error {
 	return nil
 }
 
+// continues seeks to where f, of so many bytes, is to be read on, or reports that its inode was that of another
+// file when the row was made. Bytes before the offset that are others or none leave that to the file's age: a file
+// may have been truncated right before the agent was killed.
+func continues(f *file, row taildb.Row, size int64) bool {
+	err := resume(f, row, size)
+	if err == nil && row.Offset > 0 {
+		return true
+	}
+	born := f.born()
+	if born == 0 { // nobody knows
+		return err == nil
+	}
+	return born <= row.Created && f.seek(0) == nil
+}
+
 func (m *mark) hash() int64 { return taildb.Hash(m.bytes[:m.n]) }
 
 func rowOf(f *file) taildb.Row {
-	return taildb.Row{Name: f.path, Offset: f.offset, Inode: f.id.ino, Marker: f.mark.hash(), MarkerSize: f.mark.n, Rotated: f.rotated}
+	return taildb.Row{Name: f.path, Offset: f.offset, Inode: f.id.ino, Created: time.Now().Unix(), Marker: f.mark.hash(), MarkerSize: f.mark.n, Rotated: f.rotated}
 }
 
 // left has the row of a closed file be removed once all of it is settled, or only brought up to date.
@@ -268,14 +285,14 @@ func (in *input) adopt(row taildb.Row, order int64, where string) bool {
 	if err != nil {
 		return false
 	}
-	if st.Ino != row.Inode || resume(f, row, st.Size) != nil {
+	if st.Ino != row.Inode || !continues(f, row, st.Size) {
 		f.close()
 		return false
 	}
 	f.tag, f.path, f.where, f.rotated, f.row = tag, row.Name, where, true, row
 	f.join, f.charset = in.lines.joiner(f.path), in.charset
 	f.order = order
-	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
+	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-f.offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))
 	f.look()
