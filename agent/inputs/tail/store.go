@@ -104,21 +104,6 @@ func resume(f *file, row taildb.Row, size int64) error {
 	return nil
 }
 
-// continues seeks to where f, of so many bytes, is to be read on, or reports that its inode was that of another
-// file when the row was made. Bytes before the offset that are others or none leave that to the file's age: a file
-// may have been truncated right before the agent was killed.
-func continues(f *file, row taildb.Row, size int64) bool {
-	err := resume(f, row, size)
-	if err == nil && row.Offset > 0 {
-		return true
-	}
-	born := f.born()
-	if born == 0 { // nobody knows
-		return err == nil
-	}
-	return born <= row.Created && f.seek(0) == nil
-}
-
 func (m *mark) hash() int64 { return taildb.Hash(m.bytes[:m.n]) }
 
 func rowOf(f *file) taildb.Row {
@@ -285,14 +270,15 @@ func (in *input) adopt(row taildb.Row, order int64, where string) bool {
 	if err != nil {
 		return false
 	}
-	if st.Ino != row.Inode || !continues(f, row, st.Size) {
+	other := st.Ino != row.Inode || row.Offset == 0 && f.born() > row.Created // which no bytes tell
+	if other || resume(f, row, st.Size) != nil {
 		f.close()
 		return false
 	}
 	f.tag, f.path, f.where, f.rotated, f.row = tag, row.Name, where, true, row
 	f.join, f.charset = in.lines.joiner(f.path), in.charset
 	f.order = order
-	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-f.offset)
+	in.env.Log.Info(fmt.Sprintf("%s was renamed to %s: reading what is left of it", row.Name, where), "bytes", st.Size-row.Offset)
 	in.opened.Inc()
 	in.watcher.noteWatch(in.watcher.notify.watch(f))
 	f.look()
