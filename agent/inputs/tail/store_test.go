@@ -258,3 +258,26 @@ func TestAFileWithTheInodeOfAnotherOneIsNotTakenForIt(t *testing.T) {
 	check("one\n", "2\n", 0)
 	check("one\n", "one\ntwo\n", year, `in {"log":"two"}`)
 }
+
+// TestATruncatedFileIsReadAlthoughItIsRenamedDuringARestart ends as a kill does: without another write to the database.
+func TestATruncatedFileIsReadAlthoughItIsRenamedDuringARestart(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	p.write("other.log", "")
+	settings := []string{"path", "DIR/*.log", "db", "DIR/state.db", "read_from_head", "on"}
+	p.once(settings...)
+	p = p.again()
+	p.start(settings...)
+	must(t, os.Truncate(p.path("a.log"), 0))
+	for _, f := range p.in.watcher.all() {
+		f.look()
+		must(t, p.in.turnOnce(p, f))
+	}
+	must(t, p.in.store.db.Close())
+	p.append("a.log", "two, after that\n")
+	p.rename("a.log", "a.log.1")
+	q := newPlace(t)
+	q.dir = p.dir
+	q.once(settings...)
+	q.want(`in {"log":"two, after that"}`)
+}
