@@ -12,8 +12,8 @@ type JSONStyle struct {
 	RawUTF8   bool // write characters beyond ASCII as they are instead of \uXXXX
 	NaNAsNull bool // write null for numbers that JSON cannot hold; without it they become "NaN", "Infinity", "-Infinity"
 
-	twice *bool // set, and writing ends, when a map has a key twice; nil when that is to be expected
-	inKey bool  // inside of a key that is no text: were those in it quoted again, their length would double with each level
+	keys  *keySearch // nil when a key may be in a map twice
+	inKey bool       // inside of a key that is no text: were those in it quoted again, their length would double with each level
 }
 
 // AppendJSON appends v as JSON (RFC 8259), in one pass and without blanks.
@@ -25,14 +25,14 @@ type JSONStyle struct {
 // needs. Of a key that a map holds more than once the last pair is written. Bytes that are no UTF-8 become
 // private characters from U+E000 on, or U+FFFD when characters are written as they are. A nil v is null.
 func AppendJSON(dst []byte, v Value, s JSONStyle) []byte {
-	var twice bool
-	s.twice = &twice
+	keys := keySearch{left: searchable * len(v)}
+	s.keys = &keys
 	out, _ := appendJSON(dst, v, s)
-	if !twice {
+	if !keys.over {
 		return out // fast path
 	}
 	// From the beginning: were each map with such a key written anew, time would double with each level.
-	s.twice = nil
+	s.keys = nil
 	out, _ = appendJSON(out[:len(dst)], v, s)
 	return out
 }
@@ -116,7 +116,7 @@ func appendJSONArray(dst []byte, n int, v []byte, s JSONStyle) (out, rest []byte
 const manyKeys = 128
 
 func appendJSONMap(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []byte) {
-	if n > manyKeys || s.twice == nil {
+	if n > manyKeys || s.keys == nil {
 		return appendJSONLastPairs(dst, n, pairs, s)
 	}
 	// One bit per key seen. Bits that meet are no proof: they are followed by a true comparison.
@@ -131,8 +131,7 @@ func appendJSONMap(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []by
 			size := int(c & 0x1f)
 			h := shortHash(v, size)
 			bit := uint64(1) << (h & 63)
-			if seen[h>>6]&bit != 0 && hasKey(pairs, i, v[1:1+size]) {
-				*s.twice = true
+			if seen[h>>6]&bit != 0 && s.keys.has(pairs[:len(pairs)-len(v)], v[1:1+size]) {
 				return dst, nil
 			}
 			seen[h>>6] |= bit
@@ -144,8 +143,7 @@ func appendJSONMap(dst []byte, n int, pairs []byte, s JSONStyle) (out, rest []by
 			}
 			h := keyHash(key)
 			bit := uint64(1) << (h & 63)
-			if seen[h>>6]&bit != 0 && hasKey(pairs, i, key) {
-				*s.twice = true
+			if seen[h>>6]&bit != 0 && s.keys.has(pairs[:len(pairs)-len(v)], key) {
 				return dst, nil
 			}
 			seen[h>>6] |= bit
@@ -188,18 +186,28 @@ func mix(n int, first, last uint64) uint32 {
 	return uint32(h * 0x9e3779b97f4a7c15 >> 54)
 }
 
-// hasKey reports whether the text key is among the first n pairs.
-func hasKey(pairs []byte, n int, key []byte) bool {
-	for range n {
+// searchable is how many times the bytes of a value may be searched for keys. That is for keys whose bits meet by
+// chance; those of somebody who wants them to meet would take the square of a map's size, and more in nested maps.
+const searchable = 16
+
+// keySearch looks for keys that are in a map twice.
+type keySearch struct {
+	left int  // how many bytes may be searched
+	over bool // a key is there twice, or it would take too long to know: writing ends
+}
+
+// has reports whether the text key is among pairs, or may be.
+func (k *keySearch) has(pairs, key []byte) bool {
+	k.left -= len(pairs)
+	k.over = k.left < 0
+	for len(pairs) > 0 && !k.over {
 		size := msgp.Skip(pairs)
-		k, ok := msgp.ReadStr(pairs[:size])
-		if ok && string(k) == string(key) {
-			return true
-		}
+		name, ok := msgp.ReadStr(pairs[:size])
+		k.over = ok && string(name) == string(key)
 		pairs = pairs[size:]
 		pairs = pairs[msgp.Skip(pairs):]
 	}
-	return false
+	return k.over
 }
 
 // appendJSONLastPairs writes a map that is large or may have a key more than once.

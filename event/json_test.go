@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -163,6 +164,38 @@ func TestKeysThatComeTwiceAtEachLevelDoNotDoubleTheTime(t *testing.T) {
 	want := strings.Repeat(`{"b":`, depth) + "1" + strings.Repeat(`,"a":2}`, depth)
 	if got := string(AppendJSON([]byte("x"), v, JSONStyle{})); got != "x"+want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestKeysWhoseBitsMeetAreNotSearchedForWithoutEnd has keys that differ in their middles only, and a nested map
+// that each search among them has to pass.
+func TestKeysWhoseBitsMeetAreNotSearchedForWithoutEnd(t *testing.T) {
+	v := AppendInt(nil, 1)
+	want := "1"
+	for range 20 {
+		inner := v
+		v = AppendMap(nil, manyKeys)
+		var text strings.Builder
+		for i := range manyKeys {
+			key := fmt.Sprintf("beginning-%03d-end-of-it", i)
+			v = AppendStr(v, key)
+			if i == 0 {
+				v = append(v, inner...)
+				fmt.Fprintf(&text, `{"%s":%s`, key, want)
+				continue
+			}
+			v = AppendInt(v, int64(i))
+			fmt.Fprintf(&text, `,"%s":%d`, key, i)
+		}
+		want = text.String() + "}"
+	}
+	if got := string(AppendJSON(nil, v, JSONStyle{})); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	keys := keySearch{left: searchable * len(v)}
+	_, _ = appendJSON(nil, v, JSONStyle{keys: &keys})
+	if !keys.over || -keys.left > len(v) {
+		t.Errorf("%d bytes were searched although %d was the limit", searchable*len(v)-keys.left, searchable*len(v))
 	}
 }
 

@@ -104,16 +104,19 @@ func (in *input) detect(f *file) error {
 	f.charset = in.charset
 	var head [3]byte
 	n, err := f.readAt(head[:], 0)
-	if err != nil || n < 2 { // too short to tell
+	if err != nil || n == 0 {
 		return err
 	}
-	f.detected = true
 	for _, c := range []*charset{utf16LE, utf16BE, utf8BOM} {
-		if bytes.HasPrefix(head[:n], c.bom) {
-			f.charset = c
+		if k := min(n, len(c.bom)); bytes.Equal(head[:k], c.bom[:k]) { // as far as it is there
+			f.charset, f.detected = c, k == len(c.bom)
 			return f.align()
 		}
 	}
+	if n < 2 { // too short to tell
+		return nil
+	}
+	f.detected = true
 	switch {
 	case in.charset != nil:
 	case head[0] != 0 && head[1] == 0:
@@ -163,12 +166,16 @@ func (c *charset) lines(text []byte) int {
 	}
 }
 
-// begin returns how long the mark is that the file begins with.
-func (c *charset) begin(text []byte) int {
-	if c == nil || len(c.bom) == 0 || !bytes.HasPrefix(text, c.bom) {
-		return 0
+// begin returns how long the mark is that the file begins with; part says that there may be one, but not all
+// of it yet.
+func (c *charset) begin(text []byte) (n int, part bool) {
+	switch {
+	case c == nil:
+		return 0, false
+	case bytes.HasPrefix(text, c.bom):
+		return len(c.bom), false
 	}
-	return len(c.bom)
+	return 0, bytes.HasPrefix(c.bom, text)
 }
 
 // decode returns line in UTF-8; it is valid until the next call. Bytes that mean nothing become U+FFFD. With

@@ -113,6 +113,30 @@ func TestEncodedLinesMayComeInPieces(t *testing.T) {
 	}
 }
 
+func TestMarksMayComeInPieces(t *testing.T) {
+	check := func(name, configured string, c *charset, mark string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := "é\ntwo\n"
+			raw := mark + encode(t, c, text)
+			p := newPlace(t)
+			p.write("a.log", "")
+			p.run("path", "DIR/a.log", "offset_key", "at", "unicode.encoding", configured)
+			for i := range len(raw) {
+				p.append("a.log", raw[i:i+1])
+				p.until(fmt.Sprintf("byte %d to be seen", i), func() bool { return p.in.watcher.all()[0].seen.Load() == int64(i+1) })
+			}
+			p.want(records(t, c, text, len(mark))...)
+		})
+	}
+	check("little", "auto", utf16LE, "\xff\xfe")
+	check("big", "auto", utf16BE, "\xfe\xff")
+	check("utf-8", "auto", utf8BOM, "\xef\xbb\xbf")
+	check("none", "auto", utf8BOM, "")
+	check("utf-8 although little is configured", "UTF-16LE", utf8BOM, "\xef\xbb\xbf")
+	check("big although little is configured", "UTF-16LE", utf16BE, "\xfe\xff")
+}
+
 func TestMarksTellUnicodeEncodings(t *testing.T) {
 	check := func(name, configured string, c *charset, mark string) {
 		t.Helper()

@@ -14,12 +14,13 @@ type counters struct {
 type reason uint8
 
 const (
-	truncated reason = iota // they vanished before they were read
-	tooLong                 // of lines that were left out or cut, and of files given up for one
+	truncated  reason = iota // they vanished before they were read
+	tooLong                  // of lines that were left out or cut, and of files given up for one
+	unreadable               // of rotated files that could not be read any more
 	reasons
 )
 
-func (r reason) String() string { return [...]string{"truncated", "too_long"}[r] }
+func (r reason) String() string { return [...]string{"truncated", "too_long", "unreadable"}[r] }
 
 func newCounters(r *metric.Registry) counters {
 	c := counters{

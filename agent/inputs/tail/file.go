@@ -176,6 +176,15 @@ func whole(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
 
 func modified(st *unix.Stat_t) time.Time { return time.Unix(st.Mtim.Unix()) }
 
+// born returns when f was made, in seconds since 1970; 0 where the file system does not know.
+func (f *file) born() int64 {
+	var st unix.Statx_t
+	if unix.Statx(f.fd, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st) != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec
+}
+
 // close lets go of the descriptor. What it reports is of no use for a file that was only read.
 func (f *file) close() {
 	if f.packed != nil {

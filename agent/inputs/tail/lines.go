@@ -120,7 +120,10 @@ func (l *lines) start(p piece) (n int) {
 		return 0 // fast path
 	}
 	if p.at == 0 {
-		n = p.charset.begin(p.text)
+		part := false
+		if n, part = p.charset.begin(p.text); part {
+			return 0
+		}
 	}
 	n = len(p.text) - len(bytes.TrimLeft(p.text[n:], "\x00"))
 	*p.hole = n == len(p.text)

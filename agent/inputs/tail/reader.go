@@ -111,11 +111,11 @@ func (in *input) readOnce(ctx context.Context, to plugin.Emitter, f *file) (n in
 		got, err = f.readAt(in.buf, f.offset-int64(back))
 	}
 	if err != nil {
-		in.unreadable(f, err)
+		in.noteFailure(f, err)
 		return 0, false, nil
 	}
 	if f.packed != nil && f.packed.trouble != nil {
-		in.unreadable(f, f.packed.trouble) // what comes before can be read
+		in.noteFailure(f, f.packed.trouble) // what comes before can be read
 	} else {
 		f.failing = false
 	}
@@ -218,8 +218,8 @@ func (in *input) tooLong(f *file, r result) {
 	}
 }
 
-// unreadable reports once that f cannot be read. It is tried again whenever it is looked at.
-func (in *input) unreadable(f *file, err error) {
+// noteFailure reports once that f cannot be read. It is tried again whenever it is looked at.
+func (in *input) noteFailure(f *file, err error) {
 	if !f.failing {
 		in.env.Log.Error(err.Error() + "; it is tried again whenever the files are looked at")
 	}
@@ -284,8 +284,24 @@ func (in *input) atEnd(ctx context.Context, to plugin.Emitter, f *file) error {
 		in.enqueue(f)
 		return nil
 	}
+	if rotated && f.failing {
+		in.loseRest(f)
+	}
 	in.letGo(f, aged)
 	return nil
+}
+
+// loseRest counts what cannot be read of f, which is about to be closed for good.
+func (in *input) loseRest(f *file) {
+	if f.packed != nil {
+		in.env.Log.Error(f.path + " was rotated and cannot be read: the rest of its text is lost, nobody knows how much")
+		return
+	}
+	f.look()
+	if n := f.sizes.now - f.offset; n > 0 {
+		in.lost[unreadable].Add(uint64(n))
+		in.env.Log.Error(fmt.Sprintf("%s was rotated and cannot be read: its last %d bytes are lost", f.path, n), "offset", f.offset)
+	}
 }
 
 // hasMore reports whether something came since f was read to its end, and can be read.

@@ -85,5 +85,7 @@ func (in *input) restart(f *file) {
 	if err := f.seek(0); err != nil {
 		panic("BUG: seeking to the beginning reads nothing: " + err.Error())
 	}
-	signal(in.moved)
+	if in.store != nil {
+		_ = in.store.save([]*file{f}) // it logs its failures; at once, since with the old offset it would be another file after a kill
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/fluent/fluent-bit-go/agent/internal/taildb"
 	"golang.org/x/sys/unix"
@@ -60,7 +61,8 @@ func (s *store) place(f *file, size int64, keep bool) error {
 		return s.db.Insert(context.Background(), &f.row)
 	}
 	f.row = row
-	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's
+	f.row.Name, f.row.Rotated = f.path, f.rotated // the inode may have been another file's …
+	f.row.Created = max(row.Created, f.born())    // … until then
 	s.replaces(f, keep)
 	if keep {
 		return nil
@@ -105,7 +107,7 @@ func resume(f *file, row taildb.Row, size int64) error {
 func (m *mark) hash() int64 { return taildb.Hash(m.bytes[:m.n]) }
 
 func rowOf(f *file) taildb.Row {
-	return taildb.Row{Name: f.path, Offset: f.offset, Inode: f.id.ino, Marker: f.mark.hash(), MarkerSize: f.mark.n, Rotated: f.rotated}
+	return taildb.Row{Name: f.path, Offset: f.offset, Inode: f.id.ino, Created: time.Now().Unix(), Marker: f.mark.hash(), MarkerSize: f.mark.n, Rotated: f.rotated}
 }
 
 // left has the row of a closed file be removed once all of it is settled, or only brought up to date.
@@ -268,7 +270,8 @@ func (in *input) adopt(row taildb.Row, order int64, where string) bool {
 	if err != nil {
 		return false
 	}
-	if st.Ino != row.Inode || resume(f, row, st.Size) != nil {
+	other := st.Ino != row.Inode || row.Offset == 0 && f.born() > row.Created // which no bytes tell
+	if other || resume(f, row, st.Size) != nil {
 		f.close()
 		return false
 	}

@@ -32,6 +32,15 @@ func (p *place) rows() []taildb.Row {
 	return rows
 }
 
+// save changes a row of the database.
+func (p *place) save(row taildb.Row) {
+	p.t.Helper()
+	db, err := taildb.Open(p.t.Context(), p.path("state.db"), taildb.Options{Sync: "normal", Journal: "WAL"})
+	must(p.t, err)
+	must(p.t, db.Save(p.t.Context(), []*taildb.Row{&row}, nil))
+	must(p.t, db.Close())
+}
+
 func TestSecondRunGoesOnWhereTheFirstStopped(t *testing.T) {
 	p := newPlace(t)
 	p.write("a.log", "one\ntwo\nthr")
@@ -216,4 +225,59 @@ func TestOffsetOfAFileThatWasClosedWaitsForWhatIsNotSettled(t *testing.T) {
 	}
 	p.sink.unready[0].Settle(event.Delivered)
 	p.until("the offset to be saved", func() bool { return p.rows()[0].Offset == 8 })
+}
+
+func TestAFileWithTheInodeOfAnotherOneIsNotTakenForIt(t *testing.T) {
+	check := func(was, is string, age int64, want ...string) {
+		t.Helper()
+		p := newPlace(t)
+		p.write("a.log", was)
+		p.write("other.log", "")
+		p.once("path", "DIR/*.log", "db", "DIR/state.db", "read_from_head", "on")
+		p.write("a.log", is) // keeps the inode
+		p.rename("a.log", "b")
+		row := p.rows()[0]
+		row.Created -= age
+		p.save(row)
+		p = p.again()
+		p.once("path", "DIR/*.log", "db", "DIR/state.db")
+		p.want(want...)
+	}
+	p := newPlace(t)
+	p.write("a.log", "")
+	f, _, err := openFile(p.path("a.log"))
+	must(t, err)
+	defer f.close()
+	if f.born() == 0 {
+		t.Skip("the file system does not know when files were made")
+	}
+	const year = 365 * 24 * 60 * 60
+	check("", "one\n", 0, `in {"log":"one"}`)
+	check("", "one\n", year)
+	check("one\n", "and two\n", 0)
+	check("one\n", "2\n", 0)
+	check("one\n", "one\ntwo\n", year, `in {"log":"two"}`)
+}
+
+// TestATruncatedFileIsReadAlthoughItIsRenamedDuringARestart ends as a kill does: without another write to the database.
+func TestATruncatedFileIsReadAlthoughItIsRenamedDuringARestart(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.log", "one\n")
+	p.write("other.log", "")
+	settings := []string{"path", "DIR/*.log", "db", "DIR/state.db", "read_from_head", "on"}
+	p.once(settings...)
+	p = p.again()
+	p.start(settings...)
+	must(t, os.Truncate(p.path("a.log"), 0))
+	for _, f := range p.in.watcher.all() {
+		f.look()
+		must(t, p.in.turnOnce(p, f))
+	}
+	must(t, p.in.store.db.Close())
+	p.append("a.log", "two, after that\n")
+	p.rename("a.log", "a.log.1")
+	q := newPlace(t)
+	q.dir = p.dir
+	q.once(settings...)
+	q.want(`in {"log":"two, after that"}`)
 }

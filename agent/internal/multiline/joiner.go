@@ -84,7 +84,7 @@ func (j *joiner) alone(l *plugin.Line) {
 		}
 		r.Key = j.parsers[0].Content
 		r.Cut = len(l.Text) > j.limit
-		j.text = append(j.text[:0], l.Text[:min(len(l.Text), j.limit)]...)
+		j.text = append(j.text[:0], cut(l.Text, j.limit)...)
 		if r.Key == "" {
 			j.text = append(j.text, '\n')
 		}
@@ -153,8 +153,7 @@ func (j *joiner) try(p *Parser, l *plugin.Line) bool {
 	case w == nil && len(in.text) == 0 && in.body == nil:
 		return true // an empty line between records
 	case w != nil && len(w.text)+len(in.text) >= j.limit: // what does not fit begins another record
-		j.finish(w, true)
-		w = nil
+		w = j.goOn(w, in)
 	}
 	if w == nil {
 		w = j.begin(p, in)
@@ -163,6 +162,20 @@ func (j *joiner) try(p *Parser, l *plugin.Line) bool {
 		j.finish(w, false)
 	}
 	return true
+}
+
+// goOn ends w at the limit and begins the record in which the text goes on. A character that was split between
+// two parts is in the latter.
+func (j *joiner) goOn(w *pending, in input) *pending {
+	var split []byte
+	if j.key(w) != "" {
+		split = bytes.Clone(half(w.text))
+		w.text = w.text[:len(w.text)-len(split)]
+	}
+	j.finish(w, true)
+	next := j.begin(w.parser, in)
+	next.text = append(next.text, split...)
+	return next
 }
 
 // look sees the line with the eyes of p, or reports that it is not of its kind.
@@ -314,7 +327,7 @@ func (j *joiner) begin(p *Parser, in input) *pending {
 
 // add joins the line to w: by line feeds, unless the parser knows the parts of a text by their content. It
 // reports that the text has reached the limit, where rules end it.
-func (j *joiner) add(w *pending, in input) (cut bool) {
+func (j *joiner) add(w *pending, in input) (over bool) {
 	rules := w.parser.Kind == Rules
 	feed := rules || j.key(w) == ""
 	if n := len(w.text); feed && n > 0 && w.text[n-1] != '\n' {
@@ -325,7 +338,7 @@ func (j *joiner) add(w *pending, in input) (cut bool) {
 	}
 	fits := in.text
 	if room := max(0, j.limit-len(w.text)); rules && len(fits) > room {
-		fits, cut = fits[:room], true
+		fits, over = cut(fits, room), true
 	}
 	w.text = append(w.text, fits...)
 	w.since = in.Now
@@ -333,7 +346,7 @@ func (j *joiner) add(w *pending, in input) (cut bool) {
 		w.meta = addMeta(w.meta, in.Meta)
 	}
 	w.holds = hold(w.holds, in.Batch)
-	return cut
+	return over
 }
 
 // hold adds a share in the settlement of b, if there is one that is not among the holds.

@@ -40,8 +40,12 @@ func (j *partials) Add(l plugin.Line) {
 		j.out(plugin.Joined{At: l.At, Time: l.Time, Meta: l.Meta, Body: l.Body, Lines: 1})
 		return
 	}
+	var split []byte // a character of which one part has the beginning
 	i := slices.IndexFunc(j.open, func(p *partial) bool { return bytes.Equal(p.id, id) })
 	if i >= 0 && len(j.open[i].text)+len(text) > j.limit { // what does not fit begins another record
+		p := j.open[i]
+		split = half(p.text)
+		p.text = p.text[:len(p.text)-len(split)]
 		j.finish(i, true)
 		i = -1
 	}
@@ -53,7 +57,7 @@ func (j *partials) Add(l plugin.Line) {
 		j.open = append(j.open, j.begin(l, id))
 	}
 	p := j.open[i]
-	p.text = append(p.text, text...)
+	p.text = append(append(p.text, split...), text...)
 	p.since = l.Now
 	p.holds = hold(p.holds, l.Batch)
 	if p.parts++; p.parts > 1 && len(l.Meta) > 1 && !bytes.Equal(l.Meta, p.meta) {

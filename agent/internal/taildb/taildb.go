@@ -6,7 +6,7 @@
 //	name                path of the file when it was opened
 //	offset              bytes that were delivered
 //	inode               of the file; the device is not kept
-//	created             when the row was made, in seconds since 1970
+//	created             when the row was made, in seconds since 1970; here the inode was no other file's since then
 //	rotated             1 when the file has lost its name
 //	offset_marker       [Hash] of the bytes before offset
 //	offset_marker_size  how many bytes those are; 0 when they are not known
@@ -39,6 +39,7 @@ type Row struct {
 	Name       string
 	Offset     int64
 	Inode      uint64
+	Created    int64 // in seconds since 1970
 	Rotated    bool
 	Marker     int64
 	MarkerSize int
@@ -127,7 +128,7 @@ func (db *DB) prepare(ctx context.Context, o Options) error {
 	if health != "ok" {
 		return fmt.Errorf("%w (%s)", errDamaged, health)
 	}
-	rows, err := db.sql.QueryContext(ctx, "SELECT "+columns+", created FROM in_tail_files LIMIT 0")
+	rows, err := db.sql.QueryContext(ctx, "SELECT "+columns+" FROM in_tail_files LIMIT 0")
 	if err != nil {
 		return fmt.Errorf("%w (%w)", errForeign, err)
 	}
@@ -137,11 +138,11 @@ func (db *DB) prepare(ctx context.Context, o Options) error {
 // Close closes the database.
 func (db *DB) Close() error { return db.sql.Close() }
 
-const columns = `id, name, coalesce(offset,0), coalesce(inode,0), coalesce(rotated,0), coalesce(offset_marker,0), coalesce(offset_marker_size,0)`
+const columns = `id, name, coalesce(offset,0), coalesce(inode,0), coalesce(created,0), coalesce(rotated,0), coalesce(offset_marker,0), coalesce(offset_marker_size,0)`
 
 func (r *Row) scan(s interface{ Scan(...any) error }) error {
 	var inode int64
-	err := s.Scan(&r.ID, &r.Name, &r.Offset, &inode, &r.Rotated, &r.Marker, &r.MarkerSize)
+	err := s.Scan(&r.ID, &r.Name, &r.Offset, &inode, &r.Created, &r.Rotated, &r.Marker, &r.MarkerSize)
 	r.Inode = uint64(inode)
 	return err
 }
@@ -187,7 +188,7 @@ type execer interface {
 func insert(ctx context.Context, x execer, r *Row) error {
 	res, err := x.ExecContext(ctx,
 		"INSERT INTO in_tail_files (name, offset, inode, created, rotated, offset_marker, offset_marker_size) VALUES (?,?,?,?,?,?,?)",
-		r.Name, r.Offset, int64(r.Inode), time.Now().Unix(), r.Rotated, r.Marker, r.MarkerSize)
+		r.Name, r.Offset, int64(r.Inode), r.Created, r.Rotated, r.Marker, r.MarkerSize)
 	if err != nil {
 		return fmt.Errorf("adding %s: %w", r.Name, err)
 	}
@@ -205,8 +206,8 @@ func (db *DB) Save(ctx context.Context, rows []*Row, remove []int64) error {
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	for _, r := range rows {
 		res, err := tx.ExecContext(ctx,
-			"UPDATE in_tail_files SET name=?, offset=?, rotated=?, offset_marker=?, offset_marker_size=? WHERE id=?",
-			r.Name, r.Offset, r.Rotated, r.Marker, r.MarkerSize, r.ID)
+			"UPDATE in_tail_files SET name=?, offset=?, created=?, rotated=?, offset_marker=?, offset_marker_size=? WHERE id=?",
+			r.Name, r.Offset, r.Created, r.Rotated, r.Marker, r.MarkerSize, r.ID)
 		if err != nil {
 			return fmt.Errorf("saving the offset of %s: %w", r.Name, err)
 		}
