@@ -22,7 +22,7 @@ type streamKey struct {
 type stream struct {
 	streamKey
 	joiner plugin.Joiner
-	held   int64        // bytes of records that came since nothing waited
+	held   held
 	paused time.Time    // when its input was last seen to be held back
 	batch  *event.Batch // the one in hand, if it has records of the stream
 }
@@ -122,13 +122,10 @@ func (f *filter) edit(b *event.Batch, key streamKey, now time.Time) (touched []*
 			touched = append(touched, s)
 		}
 		f.seq++
-		f.held += int64(len(e.Raw()))
-		s.held += int64(len(e.Raw()))
+		f.held += s.held.add(f.seq, int64(len(e.Raw())))
 		stays, more = false, false
 		s.joiner.Add(plugin.Line{Body: e.Body(), Meta: e.Meta(), Time: e.Time(), At: f.seq, Now: now, Batch: b})
-		if _, waits := s.joiner.Oldest(); !waits {
-			f.idle(s)
-		}
+		f.waits(s)
 		if !stays {
 			e.Drop()
 		}
@@ -144,18 +141,21 @@ func (s *stream) late(now time.Time, wait time.Duration) bool {
 	return now.Sub(s.paused) < wait
 }
 
-// idle takes note that nothing of s waits.
-func (f *filter) idle(s *stream) {
-	f.held -= s.held
-	s.held = 0
+// waits reports whether something of s waits, and forgets the size of what does not.
+func (f *filter) waits(s *stream) bool {
+	oldest, waits := s.joiner.Oldest()
+	if !waits {
+		oldest = f.seq + 1
+	}
+	f.held -= s.held.drop(oldest)
+	return waits
 }
 
 // rest reports whether something of s waits. Without that, and among many, it is forgotten.
 func (f *filter) rest(s *stream) (waits bool) {
-	if _, waits = s.joiner.Oldest(); waits {
+	if f.waits(s) {
 		return true
 	}
-	f.idle(s)
 	if len(f.streams) > maxIdle {
 		delete(f.streams, s.streamKey)
 	}

@@ -216,6 +216,23 @@ func TestMemoryOfWhatWaitsIsBounded(t *testing.T) {
 	}
 }
 
+// In a stream something may wait all the time, though never much: the limit is about what waits at one time.
+func TestWhatHasGoneOnIsNotHeldAnyMore(t *testing.T) {
+	f, in := build(t, java, "emitter_mem_buf_limit 200"), new(input)
+	lines := `{"log":"x.Error: a"}`
+	for range 50 {
+		got := through(t, f, in, lines)
+		if lines != `{"log":"x.Error: a"}` {
+			want(t, got, `{"log":"x.Error: a\n\tat b"}`)
+		}
+		lines = `{"log":"\tat b"}` + "\n" + `{"log":"x.Error: a"}`
+	}
+	_ = f.Drain(t.Context())
+	if f.held != 0 {
+		t.Errorf("%d bytes are held", f.held)
+	}
+}
+
 func TestPartsOfDockersMessagesAreJoined(t *testing.T) {
 	f, in := build(t, "mode partial_message", "multiline.key_content log"), new(input)
 	want(t, through(t, f, in, `{"a":1,"log":"one ","partial_message":"true","partial_id":"x","partial_ordinal":"1","partial_last":"false","z":2}
