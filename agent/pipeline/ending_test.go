@@ -34,7 +34,11 @@ func TestAHangingFilterDoesNotHoldUpTheEnd(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan int, 1)
 			go func() { done <- run.Run(ctx) }()
-			time.Sleep(100 * time.Millisecond)
+			for end := time.Now().Add(time.Minute); r.got.of("stalls") == 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("nothing comes to the filter")
+				}
+			}
 			if reload {
 				go func() { _ = run.Reload(context.Background(), next, func() {}) }()
 				time.Sleep(100 * time.Millisecond)
@@ -116,17 +120,21 @@ func TestAnInputDoesNotWaitForAnOutputThatIsRemoved(t *testing.T) {
 // stuck is a disk that takes nothing and does not say so either.
 type stuck struct {
 	storage.FS
-	free chan struct{}
+	reached, free chan struct{}
 }
 
 func (f stuck) Create(name string) (storage.Handle, error) {
+	select {
+	case f.reached <- struct{}{}:
+	default:
+	}
 	<-f.free
 	return f.FS.Create(name)
 }
 
 func TestCountersCanBeReadWhileTheDiskHangs(t *testing.T) {
-	free := make(chan struct{})
-	r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.Storage.fileSystem = stuck{storage.Disk(), free} }),
+	reached, free := make(chan struct{}, 1), make(chan struct{})
+	r := mustBuild(t, inDir(t.TempDir(), func(s *Settings) { s.Storage.fileSystem = stuck{storage.Disk(), reached, free} }),
 		"input source tag=a n=3 storage.type=filesystem", "output sink match=*")
 	if err := r.p.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -134,7 +142,7 @@ func TestCountersCanBeReadWhileTheDiskHangs(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan int)
 	go func() { done <- r.p.Run(ctx) }()
-	time.Sleep(50 * time.Millisecond)
+	<-reached
 	if !within(func() { r.p.Stats(); r.p.Dump(io.Discard) }, time.After(2*time.Second)) {
 		t.Error("they cannot")
 	}

@@ -68,13 +68,17 @@ func (h *holder) Drain(ctx context.Context) error {
 }
 
 // staller does not return before its context ends, and if it is deaf not even then.
-type staller struct{ deaf bool }
+type staller struct {
+	got  *tally
+	deaf bool
+}
 
 func (s *staller) Options() []option.Option { return []option.Option{option.Switch("deaf", &s.deaf)} }
 
 func (s *staller) New(plugin.Env) (plugin.Filter, error) { return s, nil }
 
 func (s *staller) Filter(ctx context.Context, _ *event.Batch) error {
+	s.got.add("stalls")
 	if s.deaf {
 		select {}
 	}

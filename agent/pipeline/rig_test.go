@@ -207,7 +207,7 @@ func buildIn(t *testing.T, r *rig, edit func(*Settings), sections ...string) (*P
 		Inputs: []plugin.Spec[plugin.Input]{{Name: "source", Config: func() plugin.Config[plugin.Input] { return &source{settled: &r.settled, got: &r.got} }}},
 		Filters: []plugin.Spec[plugin.Filter]{
 			{Name: "holder", Config: func() plugin.Config[plugin.Filter] { return &holder{got: &r.got} }},
-			{Name: "staller", Config: func() plugin.Config[plugin.Filter] { return new(staller) }},
+			{Name: "staller", Config: func() plugin.Config[plugin.Filter] { return &staller{got: &r.got} }},
 		},
 		Outputs: []plugin.Spec[plugin.Output]{{Name: "sink", Config: func() plugin.Config[plugin.Output] { return &sink{got: &r.got} }}},
 	}
